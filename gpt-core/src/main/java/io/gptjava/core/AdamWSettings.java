@@ -1,0 +1,12 @@
+package io.gptjava.core;
+
+/**
+ * Constants of AdamW (Loshchilov and Hutter, 2019); the learning rate comes from {@link
+ * StepControl}.
+ *
+ * @param beta1 decay of the first moment
+ * @param beta2 decay of the second moment
+ * @param epsilon added to the root of the corrected second moment
+ * @param weightDecay λ, decoupled: w ← w − lr·λ·w
+ */
+public record AdamWSettings(float beta1, float beta2, float epsilon, float weightDecay) {}

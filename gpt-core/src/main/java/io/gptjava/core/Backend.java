@@ -1,0 +1,41 @@
+package io.gptjava.core;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A place where tensors live and ops run. Not thread-safe: one thread drives a backend at a time.
+ * Closing it frees all its memory.
+ */
+public interface Backend extends AutoCloseable {
+  /** Short name, as given to {@code --backend}. */
+  String name();
+
+  /** What was found, for people: device, threads, instruction set, libraries. */
+  String description();
+
+  /** The operations. */
+  Ops ops();
+
+  /** Where the scalars of a step travel. */
+  StepControl stepControl();
+
+  /**
+   * Allocates zeroed memory, aligned to at least 64 bytes, that lives until {@link #close()}.
+   *
+   * @param role what it is for, shown to people
+   * @throws GptException with {@link Failure#CAPACITY} if there is not enough
+   */
+  Memory allocate(String role, long bytes);
+
+  /** Copies host bytes into a tensor of the same byte size. */
+  void upload(MemorySegment host, Tensor tensor);
+
+  /** Waits for the ops issued so far and copies a tensor into host memory of the same byte size. */
+  void download(Tensor tensor, MemorySegment host);
+
+  /** Waits until all issued ops are done. */
+  void synchronize();
+
+  @Override
+  void close();
+}

@@ -1,0 +1,22 @@
+package io.gptjava.core;
+
+import java.util.Optional;
+
+/** Finds and opens one kind of backend; registered for {@link java.util.ServiceLoader}. */
+public interface BackendProvider {
+  /** Short name, as given to {@code --backend}. */
+  String name();
+
+  /** Place in the order in which {@code --backend auto} tries; negative: never tried. */
+  int priority();
+
+  /** Why this backend cannot run here, in lines for people; empty if it can. Never throws. */
+  Optional<String> reasonUnavailable();
+
+  /**
+   * Opens the backend.
+   *
+   * @throws GptException with {@link Failure#DEVICE} if it cannot run here
+   */
+  Backend open(BackendOptions options);
+}

@@ -1,0 +1,56 @@
+package io.gptjava.core;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** Zeroed, aligned host memory for backends that compute on the host; freed together. */
+public final class HostMemory implements AutoCloseable {
+  /** Alignment of every allocation: a cache line, and an AVX-512 vector. */
+  public static final long ALIGNMENT = 64;
+
+  private static final long HUGE_PAGE = 2L << 20;
+
+  private final Arena arena = Arena.ofShared();
+
+  /**
+   * Allocates zeroed memory; blocks of 2 MiB and more begin on a huge page.
+   *
+   * @throws GptException with {@link Failure#CAPACITY} if the system refuses
+   */
+  public Memory allocate(String role, long bytes) {
+    try {
+      long alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : ALIGNMENT;
+      return new Memory(role, arena.allocate(Math.max(bytes, 1), alignment), true);
+    } catch (OutOfMemoryError e) {
+      throw new GptException(
+          Failure.CAPACITY,
+          "%s needs %,d MiB that the system does not have; lower --batch-size, --context-length or the model"
+              .formatted(role, bytes >> 20),
+          e);
+    }
+  }
+
+  /** Copies host bytes into a host tensor of the same byte size. */
+  public static void upload(MemorySegment host, Tensor tensor) {
+    checkSize(host, tensor);
+    MemorySegment.copy(host, 0, tensor.segment(), 0, tensor.byteSize());
+  }
+
+  /** Copies a host tensor into host memory of the same byte size. */
+  public static void download(Tensor tensor, MemorySegment host) {
+    checkSize(host, tensor);
+    MemorySegment.copy(tensor.segment(), 0, host, 0, tensor.byteSize());
+  }
+
+  private static void checkSize(MemorySegment host, Tensor tensor) {
+    if (host.byteSize() != tensor.byteSize()) {
+      throw new IllegalArgumentException(
+          host.byteSize() + " bytes for " + tensor + " of " + tensor.byteSize());
+    }
+  }
+
+  @Override
+  public void close() {
+    arena.close();
+  }
+}

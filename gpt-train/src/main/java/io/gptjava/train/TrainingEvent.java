@@ -1,0 +1,101 @@
+package io.gptjava.train;
+
+import java.nio.file.Path;
+
+/** What a {@link TrainingListener} hears, in the order in which it happens. */
+public sealed interface TrainingEvent {
+  /**
+   * Training begins or goes on.
+   *
+   * @param resumedFrom step of the checkpoint it continues from; −1 for a new run
+   * @param totalSteps number of optimizer steps of the whole run
+   * @param stepsPerEpoch optimizer steps of one epoch
+   * @param batchesPerEpoch training batches of one epoch
+   * @param validationBatches batches of the validation split, 0 for none
+   * @param parameters number of trainable parameters
+   * @param device what runs it, for people
+   */
+  record Started(
+      long resumedFrom,
+      long totalSteps,
+      long stepsPerEpoch,
+      long batchesPerEpoch,
+      long validationBatches,
+      long parameters,
+      String device)
+      implements TrainingEvent {}
+
+  /**
+   * One optimizer step is done.
+   *
+   * @param step number of the step, from 0
+   * @param epoch from 1
+   * @param stepInEpoch from 0
+   * @param loss mean over the step's tokens, before the update
+   * @param learningRate that the update used
+   * @param gradientNorm global norm before clipping
+   * @param skipped whether the update was skipped because the norm was not finite
+   * @param tokens trained on so far, this step included
+   * @param milliseconds that the step took
+   * @param tokensPerSecond of this step
+   */
+  record Step(
+      long step,
+      int epoch,
+      long stepInEpoch,
+      double loss,
+      double learningRate,
+      double gradientNorm,
+      boolean skipped,
+      long tokens,
+      double milliseconds,
+      double tokensPerSecond)
+      implements TrainingEvent {}
+
+  /**
+   * An evaluation, after the update of the step it is reported with, dropout off.
+   *
+   * @param trainLoss mean of the batches' mean losses; NaN over no batches
+   * @param validationLoss the same for the validation split
+   * @param milliseconds that it took
+   */
+  record Evaluated(
+      long step,
+      int epoch,
+      double trainLoss,
+      double validationLoss,
+      long tokens,
+      double milliseconds)
+      implements TrainingEvent {}
+
+  /**
+   * A generated sample.
+   *
+   * @param text prompt and continuation
+   */
+  record Sampled(long step, int epoch, String text) implements TrainingEvent {}
+
+  /** A checkpoint has been written. */
+  record Saved(long step, int epoch, Path folder, double milliseconds) implements TrainingEvent {}
+
+  /**
+   * An epoch is complete.
+   *
+   * @param step last step of the epoch
+   * @param epoch from 1
+   */
+  record EpochEnded(long step, int epoch) implements TrainingEvent {}
+
+  /** Something the user should know that does not stop the run. */
+  record Warning(long step, String message) implements TrainingEvent {}
+
+  /**
+   * Training is over.
+   *
+   * @param step last step done; −1 if there was none
+   * @param reason why: {@code finished}, {@code stopped}, {@code no improvement}, {@code diverged}
+   * @param tokens trained on so far
+   * @param seconds since {@link Started}
+   */
+  record Ended(long step, String reason, long tokens, double seconds) implements TrainingEvent {}
+}

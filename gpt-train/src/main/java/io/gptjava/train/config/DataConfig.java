@@ -1,0 +1,31 @@
+package io.gptjava.train.config;
+
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * Where the tokens come from and how they are cut.
+ *
+ * @param train text files, directories, globs or {@code .bin} shards; empty for the bundled story
+ * @param validation the same, apart; empty to split {@code train} by {@code trainRatio}
+ * @param trainRatio share of the training data kept for training when {@code validation} is empty,
+ *     in (0, 1]; raw text splits by characters, shards by tokens; 1 for no validation
+ * @param stride distance of window starts in tokens; 0 for the sequence length
+ * @param workers threads that tokenise and prefetch; 0 for one per processor
+ * @param shuffle whether training windows are drawn in a new order each epoch
+ * @param dropLast whether an incomplete last training batch is left out
+ */
+public record DataConfig(
+    List<Path> train,
+    List<Path> validation,
+    double trainRatio,
+    int stride,
+    int workers,
+    boolean shuffle,
+    boolean dropLast) {
+  /** Copies the lists. */
+  public DataConfig {
+    train = List.copyOf(train);
+    validation = List.copyOf(validation);
+  }
+}

@@ -1,0 +1,71 @@
+package io.gptjava.train.data;
+
+import io.gptjava.core.Ops;
+
+/**
+ * One micro-batch, reused from step to step. A batch with fewer samples keeps its shape: the
+ * missing rows hold token 0 and {@link Ops#IGNORED_TARGET}.
+ */
+public final class Batch {
+  private final int[] tokens;
+  private final int[] targets;
+  private final int batchSize;
+  private final int sequence;
+  private int samples;
+
+  /**
+   * An empty batch.
+   *
+   * @param batchSize B
+   * @param sequence T
+   */
+  public Batch(int batchSize, int sequence) {
+    this.batchSize = batchSize;
+    this.sequence = sequence;
+    this.tokens = new int[batchSize * sequence];
+    this.targets = new int[batchSize * sequence];
+  }
+
+  /** Input ids, (B, T). */
+  public int[] tokens() {
+    return tokens;
+  }
+
+  /** The id that follows each input, (B, T), or {@link Ops#IGNORED_TARGET}. */
+  public int[] targets() {
+    return targets;
+  }
+
+  /** B. */
+  public int batchSize() {
+    return batchSize;
+  }
+
+  /** T. */
+  public int sequence() {
+    return sequence;
+  }
+
+  /** Number of real samples, at most B. */
+  public int samples() {
+    return samples;
+  }
+
+  /** Sets the number of real samples and blanks the rows after them. */
+  public void samples(int newSamples) {
+    samples = newSamples;
+    java.util.Arrays.fill(tokens, newSamples * sequence, tokens.length, 0);
+    java.util.Arrays.fill(targets, newSamples * sequence, targets.length, Ops.IGNORED_TARGET);
+  }
+
+  /** Number of targets that count. */
+  public long targetCount() {
+    long count = 0;
+    for (int target : targets) {
+      if (target != Ops.IGNORED_TARGET) {
+        count++;
+      }
+    }
+    return count;
+  }
+}

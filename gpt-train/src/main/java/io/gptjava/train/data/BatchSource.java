@@ -1,0 +1,26 @@
+package io.gptjava.train.data;
+
+/**
+ * Training or validation batches, addressed by epoch and index, so that a run can go on from
+ * anywhere.
+ */
+public interface BatchSource {
+  /** Number of batches in an epoch. */
+  int batches();
+
+  /** B. */
+  int batchSize();
+
+  /** T. */
+  int sequence();
+
+  /**
+   * Fills {@code batch} with batch {@code index} of {@code epoch}. The same arguments always give
+   * the same tokens.
+   *
+   * @param epoch from 0
+   * @param index in [0, {@link #batches()})
+   * @param batch of this source's B and T
+   */
+  void read(int epoch, int index, Batch batch);
+}
