@@ -193,7 +193,7 @@ class SafetensorsTest {
     refuse("an object", "{\"w\":[1]}", 0);
     refuse("a string", "{\"__metadata__\":{\"a\":1}}", 0);
     refuse("an object", "{\"__metadata__\":\"a\"}", 0);
-    refuse("not valid JSON", "{\"w\":" + "[".repeat(100_000), 0);
+    refuse("an object", "{\"w\":" + "[".repeat(100_000), 0);
     refuse("a whole number", "{\"w\":{\"shape\":" + "[".repeat(100_000), 0);
     refuse("not valid JSON", "{\"w\":{" + tensor + "}", 4);
     refuse("closing brace", "{}{}", 0);
@@ -236,7 +236,7 @@ class SafetensorsTest {
     int header = (int) ByteBuffer.wrap(whole).order(ByteOrder.LITTLE_ENDIAN).getLong() + 8;
     Random random = new Random(9);
     int refused = 0;
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < 1000; round++) {
       byte[] damaged = whole.clone();
       for (int flips = 1 + random.nextInt(3); flips > 0; flips--) {
         damaged[random.nextInt(header)] =
@@ -255,7 +255,7 @@ class SafetensorsTest {
         assertEquals(Failure.CHECKPOINT, e.failure());
       }
     }
-    assertTrue(refused > 1500, "only " + refused + " refused");
+    assertTrue(refused > 500, "only " + refused + " refused");
   }
 
   private void refuse(String reason, String json, int dataBytes) throws IOException {
