@@ -296,6 +296,32 @@ class CheckpointStoreTest {
   }
 
   @Test
+  void modelsAreFoundByRunByCheckpointAndByFolder() throws IOException {
+    GptException e =
+        assertThrows(GptException.class, () -> Checkpoints.openModel(run.path()).close());
+    assertTrue(e.getMessage().contains("has no checkpoint"), e.getMessage());
+    save(5);
+    Path newest = save(10);
+    Path bare = Files.createDirectory(temporary.resolve("bare"));
+    for (String name : List.of("config.json", "model.safetensors")) {
+      Files.copy(newest.resolve(name), bare.resolve(name));
+    }
+    OptimizerState loaded = backend.state(layout);
+    for (Path path : List.of(run.path(), newest, bare)) {
+      backend.fill(layout, loaded, 5);
+      try (ModelFolder model = Checkpoints.openModel(path)) {
+        model.read(new FlatParameters(backend, layout, loaded.parameters()));
+      }
+      assertArrayEquals(backend.bytes(state.parameters()), backend.bytes(loaded.parameters()));
+    }
+    Files.writeString(newest.resolve("trainer.json"), "{}");
+    for (Path path : List.of(run.path(), newest)) {
+      e = assertThrows(GptException.class, () -> Checkpoints.openModel(path).close());
+      assertTrue(e.getMessage().contains("trainer.json is truncated"), e.getMessage());
+    }
+  }
+
+  @Test
   void namesTheCheckpointsThatThereAre() {
     GptException e = assertThrows(GptException.class, () -> Checkpoints.open(run.path(), 1));
     assertEquals(Failure.USAGE, e.failure());
