@@ -10,8 +10,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * The micro-batches of each optimizer step. While one step trains, a background thread reads the next
- * one's into a second set of buffers. An epoch's last step takes the micro-batches that are left.
+ * The micro-batches of each optimizer step. While one step trains, a background thread reads the
+ * next one's into a second set of buffers. An epoch's last step takes the micro-batches that are
+ * left.
  */
 final class StepBatches implements AutoCloseable {
   private final BatchSource source;
@@ -50,8 +51,8 @@ final class StepBatches implements AutoCloseable {
   }
 
   /**
-   * The micro-batches of the step that begins with batch {@code batch} of {@code epoch}; valid until
-   * the next call.
+   * The micro-batches of the step that begins with batch {@code batch} of {@code epoch}; valid
+   * until the next call.
    */
   List<Batch> take(int epoch, int batch) {
     if (pendingEpoch == epoch && pendingBatch == batch) {

@@ -189,8 +189,7 @@ public final class Trainer implements AutoCloseable {
     }
     float clipNorm = (float) schedule.clipNorm(state.step());
     int step = (int) state.step();
-    control.begin(
-        new StepInputs(config.seed(), step, (float) learningRate, clipNorm, 1, targets));
+    control.begin(new StepInputs(config.seed(), step, (float) learningRate, clipNorm, 1, targets));
   }
 
   private void advance(
@@ -200,8 +199,7 @@ public final class Trainer implements AutoCloseable {
       stepTokens += (long) batch.samples() * batch.sequence();
     }
     TrainerState before = state;
-    state =
-        before.advance(microBatches.size(), training.batches(), stepTokens, outputs.updates());
+    state = before.advance(microBatches.size(), training.batches(), stepTokens, outputs.updates());
     emit(
         new TrainingEvent.Step(
             before.step(),
@@ -217,8 +215,8 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
-   * A step whose norm is not finite has updated nothing, so the weights are those of the last good step:
-   * keep them and stop, or drop the step and go on.
+   * A step whose norm is not finite has updated nothing, so the weights are those of the last good
+   * step: keep them and stop, or drop the step and go on.
    */
   private void checkFinite(StepOutputs outputs) {
     if (!outputs.skipped()) {
