@@ -47,8 +47,7 @@ public final class TokenFile implements TokenSource {
   public static TokenFile open(Path path, int vocabularySize) {
     Arena arena = Arena.ofShared();
     try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-      MemorySegment file =
-          channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+      MemorySegment file = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
       long count = check(path, file);
       MemorySegment tokens = file.asSlice(HEADER_BYTES, count * Character.BYTES);
       return new TokenFile(path, arena, tokens, vocabularySize);
@@ -152,7 +151,8 @@ public final class TokenFile implements TokenSource {
         buffer.clear();
         for (int i = 0; i < count; i++) {
           if (tokens[i] >>> Character.SIZE != 0) {
-            throw new IllegalArgumentException("token id " + tokens[i] + " needs more than 16 bits");
+            throw new IllegalArgumentException(
+                "token id " + tokens[i] + " needs more than 16 bits");
           }
           buffer.putChar((char) tokens[i]);
         }
