@@ -53,8 +53,7 @@ final class AttentionBackward {
       int first = block * SIZE;
       int rows = shape.rows(block);
       long from = shape.packed(sample, first, 0, head);
-      HeadBlocks.load(
-          qkv, from, shape.packedStride(), rows, size, shape.scale(), queries, 0);
+      HeadBlocks.load(qkv, from, shape.packedStride(), rows, size, shape.scale(), queries, 0);
       long plain = shape.plain(sample, first, head);
       HeadBlocks.load(dOut, plain, shape.plainStride(), rows, size, 1, dOutputs, 0);
       for (int r = 0; r < rows; r++) {
@@ -65,8 +64,7 @@ final class AttentionBackward {
       for (int key = shape.firstBlock(sample, block); key <= block; key++) {
         step(shape, sample, head, block, key, rows);
       }
-      HeadBlocks.store(
-          dQueries, 0, dQkv, from, shape.packedStride(), rows, size, shape.scale());
+      HeadBlocks.store(dQueries, 0, dQkv, from, shape.packedStride(), rows, size, shape.scale());
     }
     for (int block = 0; block < shape.blocks(); block++) {
       int at = block * shape.chunks() * AREA;
@@ -171,14 +169,7 @@ final class AttentionBackward {
   }
 
   private static void score(
-      float[] a,
-      int chunk,
-      float[] b,
-      int at,
-      float[] c,
-      int rows,
-      int depth,
-      boolean diagonal) {
+      float[] a, int chunk, float[] b, int at, float[] c, int rows, int depth, boolean diagonal) {
     if (diagonal) {
       BlockProduct.multiplyLower(a, chunk * AREA, b, at, c, 0, rows, depth, chunk > 0);
     } else {

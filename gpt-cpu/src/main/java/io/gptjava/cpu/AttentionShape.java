@@ -14,12 +14,10 @@ import java.lang.foreign.MemorySegment;
  * @param heads NH
  * @param firstVisible (B, T) first key that a query sees, or null for 0
  */
-record AttentionShape(
-    int batch, int sequence, int width, int heads, MemorySegment firstVisible) {
+record AttentionShape(int batch, int sequence, int width, int heads, MemorySegment firstVisible) {
 
   static AttentionShape of(Tensor qkv, Tensor firstVisibleOrNull, int heads) {
-    Operands.require(
-        qkv.rank() == 3 && heads > 0 && qkv.size(2) % (3L * heads) == 0, "qkv", qkv);
+    Operands.require(qkv.rank() == 3 && heads > 0 && qkv.size(2) % (3L * heads) == 0, "qkv", qkv);
     int batch = (int) qkv.size(0);
     int sequence = (int) qkv.size(1);
     MemorySegment first = null;

@@ -52,7 +52,15 @@ final class BlockProduct {
 
   /** {@code c = a · b} where only c's elements on and below the diagonal are wanted. */
   static void multiplyLower(
-      float[] a, int atA, float[] b, int atB, float[] c, int atC, int rows, int depth, boolean add) {
+      float[] a,
+      int atA,
+      float[] b,
+      int atB,
+      float[] c,
+      int atC,
+      int rows,
+      int depth,
+      boolean add) {
     for (int j = 0; j < rows; j += COLUMNS) {
       for (int i = j; i < rows; i += ROWS) {
         kernel(a, atA + i * SIZE, b, atB + j, c, atC + i * SIZE + j, depth, add);
@@ -131,7 +139,8 @@ final class BlockProduct {
     }
   }
 
-  private static void wideKernel(float[] a, int atA, float[] b, int atB, float[] c, int atC, int depth, boolean accumulate) {
+  private static void wideKernel(
+      float[] a, int atA, float[] b, int atB, float[] c, int atC, int depth, boolean accumulate) {
     FloatVector c00 = FloatVector.zero(Vectors.F);
     FloatVector c01 = c00;
     FloatVector c10 = c00;
@@ -212,7 +221,8 @@ final class BlockProduct {
     c71.intoArray(c, atC + 7 * SIZE + 1 * STEP);
   }
 
-  private static void narrowKernel(float[] a, int atA, float[] b, int atB, float[] c, int atC, int depth, boolean accumulate) {
+  private static void narrowKernel(
+      float[] a, int atA, float[] b, int atB, float[] c, int atC, int depth, boolean accumulate) {
     FloatVector c00 = FloatVector.zero(Vectors.F);
     FloatVector c01 = c00;
     FloatVector c10 = c00;
@@ -257,7 +267,8 @@ final class BlockProduct {
     c31.intoArray(c, atC + 3 * SIZE + 1 * STEP);
   }
 
-  private static void wideTransposedKernel(float[] a, int atA, float[] b, int atB, float[] c, int atC, int depth) {
+  private static void wideTransposedKernel(
+      float[] a, int atA, float[] b, int atB, float[] c, int atC, int depth) {
     FloatVector c00 = load(c, atC + 0 * SIZE + 0 * STEP);
     FloatVector c01 = load(c, atC + 0 * SIZE + 1 * STEP);
     FloatVector c10 = load(c, atC + 1 * SIZE + 0 * STEP);
@@ -320,7 +331,8 @@ final class BlockProduct {
     c71.intoArray(c, atC + 7 * SIZE + 1 * STEP);
   }
 
-  private static void narrowTransposedKernel(float[] a, int atA, float[] b, int atB, float[] c, int atC, int depth) {
+  private static void narrowTransposedKernel(
+      float[] a, int atA, float[] b, int atB, float[] c, int atC, int depth) {
     FloatVector c00 = load(c, atC + 0 * SIZE + 0 * STEP);
     FloatVector c01 = load(c, atC + 0 * SIZE + 1 * STEP);
     FloatVector c10 = load(c, atC + 1 * SIZE + 0 * STEP);

@@ -20,7 +20,8 @@ final class Conversion {
   }
 
   /** Converts {@code count} elements from index {@code first} on. */
-  void run(MemorySegment from, DType source, MemorySegment to, DType target, long first, int count) {
+  void run(
+      MemorySegment from, DType source, MemorySegment to, DType target, long first, int count) {
     for (int done = 0; done < count; done += BLOCK) {
       int n = Math.min(BLOCK, count - done);
       load(from, source, first + done, n);

@@ -83,8 +83,7 @@ final class ElementwiseOps {
     MemorySegment in = Operands.floats("x", x, rows, width);
     MemorySegment y = Operands.floats("out", out, rows, width);
     pool.run(
-        Math.toIntExact(rows),
-        (row, worker) -> softmaxRow(in, y, (long) row * width * 4, width));
+        Math.toIntExact(rows), (row, worker) -> softmaxRow(in, y, (long) row * width * 4, width));
   }
 
   private static void softmaxRow(MemorySegment x, MemorySegment out, long at, int width) {

@@ -117,7 +117,8 @@ final class EmbeddingOps {
     for (long row = 0; row < rows; row++) {
       int id = ids.getAtIndex(JAVA_INT, row);
       if (id < 0 || id >= table.rows()) {
-        throw new IllegalArgumentException("token %d is not in [0, %d)".formatted(id, table.rows()));
+        throw new IllegalArgumentException(
+            "token %d is not in [0, %d)".formatted(id, table.rows()));
       }
     }
   }
@@ -173,8 +174,7 @@ final class EmbeddingOps {
     int bound = Vectors.F.loopBound(count);
     for (int c = 0; c < bound; c += STEP) {
       FloatVector g =
-          Vectors.load(from, at + c * 4L)
-              .mul(FloatVector.fromArray(Vectors.F, factors, first + c));
+          Vectors.load(from, at + c * 4L).mul(FloatVector.fromArray(Vectors.F, factors, first + c));
       Vectors.store(g.add(Vectors.load(a, atA + c * 4L)), a, atA + c * 4L);
       Vectors.store(g.add(Vectors.load(b, atB + c * 4L)), b, atB + c * 4L);
     }

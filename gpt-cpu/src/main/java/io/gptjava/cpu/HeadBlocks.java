@@ -106,7 +106,8 @@ final class HeadBlocks {
       float[] row, int at, MemorySegment segment, long to, int columns, float factor) {
     int bound = Vectors.F.loopBound(columns);
     for (int c = 0; c < bound; c += STEP) {
-      Vectors.store(FloatVector.fromArray(Vectors.F, row, at + c).mul(factor), segment, to + c * 4L);
+      Vectors.store(
+          FloatVector.fromArray(Vectors.F, row, at + c).mul(factor), segment, to + c * 4L);
     }
     for (int c = bound; c < columns; c++) {
       segment.set(JAVA_FLOAT, to + c * 4L, row[at + c] * factor);
@@ -134,9 +135,9 @@ final class HeadBlocks {
   /** Eklundh's transposition: swap off-diagonal halves of ever larger sub-squares. */
   private static void transposeSquare(float[] m, int at) {
     for (int span = 1; span < STEP; span *= 2) {
-      VectorMask<Float> upper =
-          LANE.and(span).compare(VectorOperators.NE, 0).cast(Vectors.F);
-      VectorShuffle<Float> swap = LANE.lanewise(VectorOperators.XOR, span).toShuffle().cast(Vectors.F);
+      VectorMask<Float> upper = LANE.and(span).compare(VectorOperators.NE, 0).cast(Vectors.F);
+      VectorShuffle<Float> swap =
+          LANE.lanewise(VectorOperators.XOR, span).toShuffle().cast(Vectors.F);
       for (int row = 0; row < STEP; row++) {
         if ((row & span) == 0) {
           int first = at + row * SIZE;

@@ -45,8 +45,7 @@ final class NormOps {
       Tensor out,
       Tensor mean,
       Tensor rstd) {
-    forward(
-        residual, branch, dropout, rowsPerSample, gamma, beta, residualOut, out, mean, rstd);
+    forward(residual, branch, dropout, rowsPerSample, gamma, beta, residualOut, out, mean, rstd);
   }
 
   private void forward(

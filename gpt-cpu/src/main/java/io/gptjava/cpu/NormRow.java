@@ -7,7 +7,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
-/** One worker's layer normalisation of one row at a time, the row being kept in first-level cache. */
+/**
+ * One worker's layer normalisation of one row at a time, the row being kept in first-level cache.
+ */
 final class NormRow {
   private static final int STEP = Vectors.F.length();
 
@@ -111,7 +113,9 @@ final class NormRow {
     for (int c = bound; c < width; c++) {
       float y =
           Math.fma(
-              (values[c] - mean) * rstd, gamma.get(JAVA_FLOAT, c * 4L), beta.get(JAVA_FLOAT, c * 4L));
+              (values[c] - mean) * rstd,
+              gamma.get(JAVA_FLOAT, c * 4L),
+              beta.get(JAVA_FLOAT, c * 4L));
       out.set(JAVA_FLOAT, at + c * 4L, y);
     }
   }
@@ -207,9 +211,7 @@ final class NormRow {
       FloatVector g = FloatVector.fromArray(Vectors.F, slopes, c).sub(slopeMean);
       g = FloatVector.fromArray(Vectors.F, values, c).fma(minusProjection, g).mul(rowRstd);
       Vectors.store(
-          laterOrNull == null ? g : g.add(Vectors.load(laterOrNull, at + c * 4L)),
-          dx,
-          at + c * 4L);
+          laterOrNull == null ? g : g.add(Vectors.load(laterOrNull, at + c * 4L)), dx, at + c * 4L);
     }
     for (int c = bound; c < width; c++) {
       float g = Math.fma(values[c], -projectionMean, slopes[c] - slopeMean) * rowRstd;
@@ -231,8 +233,7 @@ final class NormRow {
       Vectors.store(Vectors.load(dx, at + c * 4L).mul(factor), dBranch, at + c * 4L);
     }
     for (int c = bound; c < width; c++) {
-      dBranch.set(
-          JAVA_FLOAT, at + c * 4L, dx.get(JAVA_FLOAT, at + c * 4L) * factors[first + c]);
+      dBranch.set(JAVA_FLOAT, at + c * 4L, dx.get(JAVA_FLOAT, at + c * 4L) * factors[first + c]);
     }
   }
 

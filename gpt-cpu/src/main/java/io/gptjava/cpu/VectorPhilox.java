@@ -9,8 +9,8 @@ import jdk.incubator.vector.VectorOperators;
  *
  * <p>Each counter word travels in the upper half of a 64-bit lane, its lower half being whatever
  * the arithmetic left there. Then one shift to the right feeds a multiplication whose operands are
- * visibly 32 bits wide (a single instruction on x86), whose high word is already in place, and whose
- * low word is one shift to the left away.
+ * visibly 32 bits wide (a single instruction on x86), whose high word is already in place, and
+ * whose low word is one shift to the left away.
  */
 final class VectorPhilox {
   private static final int LANES = Vectors.L.length();
@@ -90,10 +90,8 @@ final class VectorPhilox {
 
   /** The ten rounds for blocks {@code index} and {@code index + distance}, left in the words. */
   private void rounds(LongVector index, long distance) {
-    LongVector m0 =
-        LongVector.broadcast(Vectors.L, M0 << 32).lanewise(VectorOperators.LSHR, 32);
-    LongVector m1 =
-        LongVector.broadcast(Vectors.L, M1 << 32).lanewise(VectorOperators.LSHR, 32);
+    LongVector m0 = LongVector.broadcast(Vectors.L, M0 << 32).lanewise(VectorOperators.LSHR, 32);
+    LongVector m1 = LongVector.broadcast(Vectors.L, M1 << 32).lanewise(VectorOperators.LSHR, 32);
     LongVector other = index.add(distance);
     LongVector a0 = index.lanewise(VectorOperators.LSHL, 32);
     LongVector a1 = index;
