@@ -1,6 +1,5 @@
 package io.gptjava.core.contract;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.fail;
@@ -8,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.fail;
 import io.gptjava.core.StepOutputs;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.Map;
 
 /** Outputs of the same call on the backend under test and on the reference. */
@@ -20,9 +20,14 @@ public final class Comparison {
     void assertSameBits(Outcome other, String message) {
       for (Map.Entry<String, byte[]> tensor : tensors.entrySet()) {
         byte[] bytes = other.tensors.get(tensor.getKey());
-        assertArrayEquals(tensor.getValue(), bytes, message + ": " + tensor.getKey());
+        assertSame(tensor.getValue(), bytes, message + ": " + tensor.getKey());
       }
       assertEquals(step, other.step, message);
+    }
+
+    private static void assertSame(byte[] expected, byte[] actual, String message) {
+      int at = Arrays.mismatch(expected, actual);
+      assertEquals(-1, at, () -> message + " at byte " + at + " of " + expected.length);
     }
 
     float[] floats(String name) {
@@ -59,7 +64,7 @@ public final class Comparison {
 
   /** Compares the bytes of an output. */
   public Comparison sameBits(String name) {
-    assertArrayEquals(expected.tensors().get(name), actual.tensors().get(name), name);
+    Outcome.assertSame(expected.tensors().get(name), actual.tensors().get(name), name);
     return this;
   }
 

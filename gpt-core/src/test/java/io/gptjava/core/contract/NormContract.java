@@ -12,20 +12,15 @@ import org.junit.jupiter.params.provider.CsvSource;
 public abstract class NormContract extends OpContract {
   private static final Dropout DROPOUT = Dropout.of(0.25f, Philox.PURPOSE_RESIDUAL_DROPOUT, 5);
 
-  /** A forward pass's inputs, all positive means as given. */
-  private record Case(int n, int c, int rowsPerSample, float[] x, float[] branch) {
-    final float[] gamma() {
-      return new Data(1).normal(c, 1, 0.3);
-    }
-
-    final float[] beta() {
-      return new Data(2).normal(c);
-    }
-
+  /** A forward pass's inputs. */
+  private record Case(
+      int n, int c, int rowsPerSample, float[] x, float[] branch, float[] gamma, float[] beta) {
     static Case of(int n, int c, double mean) {
       Data data = new Data(n * 31L + c);
       float[] x = data.normal((long) n * c, mean, 1);
-      return new Case(n, c, n % 3 == 0 ? n / 3 : n, x, data.normal((long) n * c));
+      float[] branch = data.normal((long) n * c);
+      int rowsPerSample = n % 3 == 0 ? n / 3 : n;
+      return new Case(n, c, rowsPerSample, x, branch, data.normal(c, 1, 0.3), data.normal(c));
     }
   }
 
@@ -49,7 +44,7 @@ public abstract class NormContract extends OpContract {
         int row = i / z.c;
         // What cancels in x − mean is rounded at its full size.
         double normalised = (Math.abs(terms[i]) + Math.abs(mean[row])) * rstd[row];
-        out[i] = normalised * Math.abs(z.gamma()[i % z.c]) + Math.abs(z.beta()[i % z.c]);
+        out[i] = normalised * Math.abs(z.gamma[i % z.c]) + Math.abs(z.beta[i % z.c]);
         this.mean[row] += Math.abs(terms[i]) / z.c;
         worst = Math.max(worst, Math.abs(terms[i]) * rstd[row]);
       }
@@ -62,7 +57,7 @@ public abstract class NormContract extends OpContract {
   @CsvSource({"1,16,0", "3,33,0.5", "129,80,0", "17,770,-3", "3,770,1000", "2,5,0", "64,48,1"})
   void layerNorm(int n, int c, double mean) {
     Case z = Case.of(n, c, mean);
-    Comparison comparison = compare(s -> forward(s, z, z.gamma(), z.beta()));
+    Comparison comparison = compare(s -> forward(s, z, z.gamma, z.beta));
     Bounds bounds =
         new Bounds(z, z.x, z.x, comparison.expected("mean"), comparison.expected("rstd"));
     checkForward(comparison, bounds);
@@ -117,8 +112,8 @@ public abstract class NormContract extends OpContract {
             s.floats(z.branch, z.n, z.c),
             dropout,
             z.rowsPerSample,
-            s.floats(z.gamma(), z.c),
-            s.floats(z.beta(), z.c),
+            s.floats(z.gamma, z.c),
+            s.floats(z.beta, z.c),
             sum,
             s.output("out", z.n, z.c),
             s.output("mean", z.n),
@@ -157,8 +152,8 @@ public abstract class NormContract extends OpContract {
     float[] later = data.normal((long) n * c);
     float[] dGamma = data.normal(c);
     float[] dBeta = data.normal(c);
-    float[] means = reference("mean", s -> forward(s, z, z.gamma(), z.beta()));
-    float[] rstds = reference("rstd", s -> forward(s, z, z.gamma(), z.beta()));
+    float[] means = reference("mean", s -> forward(s, z, z.gamma, z.beta));
+    float[] rstds = reference("rstd", s -> forward(s, z, z.gamma, z.beta));
     Gradients g = new Gradients(dOut, later, dGamma, dBeta, means, rstds);
     for (Variant variant : VARIANTS) {
       Comparison comparison = compare(s -> backward(s, z, g, variant));
@@ -178,7 +173,7 @@ public abstract class NormContract extends OpContract {
   /** Terms of rstd·(dn − Σdn/C − x̂·Σ(dn⊙x̂)/C) + later, where dn = dOut ⊙ gamma. */
   private static double[] inputMagnitudes(Case z, Gradients g, Variant variant) {
     double[] result = new double[z.n * z.c];
-    float[] gamma = abs(z.gamma());
+    float[] gamma = abs(z.gamma);
     for (int row = 0; row < z.n; row++) {
       double sum = 0;
       double product = 0;
@@ -225,7 +220,7 @@ public abstract class NormContract extends OpContract {
         .residualLayerNormBackward(
             dOut,
             s.floats(z.x, z.n, z.c),
-            s.floats(z.gamma(), z.c),
+            s.floats(z.gamma, z.c),
             s.floats(g.mean, z.n),
             s.floats(g.rstd, z.n),
             later,

@@ -145,19 +145,21 @@ public final class Stage {
       byte[] after = download(slot.fenced());
       int end = after.length - FENCE_BYTES;
       String what = slot.name() + " (tensor " + i + ") on " + backend.description();
-      for (int at = 0; at < after.length; at++) {
-        boolean inside = at >= FENCE_BYTES && at < end;
-        boolean mayChange = inside && slot.use() != Use.INPUT;
-        if (!mayChange && after[at] != slot.before()[at]) {
-          String where = inside ? "input written at byte " : "written outside, at byte ";
-          assertEquals(slot.before()[at], after[at], where + (at - FENCE_BYTES) + " of " + what);
-        }
+      checkSame(slot, after, 0, FENCE_BYTES, "written before the first byte of " + what);
+      checkSame(slot, after, end, after.length, "written past the last byte of " + what);
+      if (slot.use() == Use.INPUT) {
+        checkSame(slot, after, FENCE_BYTES, end, "written in " + what);
       }
       if (slot.use() == Use.OUTPUT) {
         outputs.put(slot.name(), Arrays.copyOfRange(after, FENCE_BYTES, end));
       }
     }
     return outputs;
+  }
+
+  private static void checkSame(Slot slot, byte[] after, int from, int to, String message) {
+    int at = Arrays.mismatch(slot.before(), from, to, after, from, to);
+    assertEquals(-1, at, () -> message + ", at byte " + (from + at - FENCE_BYTES));
   }
 
   private byte[] download(Tensor tensor) {
