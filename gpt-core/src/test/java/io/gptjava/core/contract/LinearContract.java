@@ -3,6 +3,7 @@ package io.gptjava.core.contract;
 import static io.gptjava.core.contract.Data.abs;
 import static io.gptjava.core.contract.Data.doubles;
 
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -71,27 +72,29 @@ public abstract class LinearContract extends OpContract {
     float[] x = data.normal((long) n * k);
     float[] weight = data.normal((long) k * m, 0, 2 / Math.sqrt(k));
     float[] bias = data.normal(m);
-    for (float[] b : new float[][] {bias, null}) {
-      float[] magnitude =
-          reference("out", s -> linear(s, new Size(n, k, m), abs(x), abs(weight), abs(b)));
-      for (boolean keep : new boolean[] {true, false}) {
-        Comparison c =
-            compare(
-                s ->
-                    s.ops()
-                        .linearGelu(
-                            s.floats(x, n, k),
-                            s.floats(weight, k, m),
-                            s.floatsOrNull(b, m),
-                            keep ? s.output("preActivation", n, m) : null,
-                            s.output("out", n, m)));
-        // GELU passes an error on by at most 1.13 and adds some roundoffs of its argument.
-        double roundoffs = 1.13 * Tolerance.sumRoundoffs(k) + ElementwiseContract.GELU_ROUNDOFFS;
-        c.within("out", Tolerance.scaled(roundoffs, doubles(magnitude)));
-        if (keep) {
-          c.within("preActivation", Tolerance.ofSum(k, doubles(magnitude)));
-        }
-      }
+    Size size = new Size(n, k, m);
+    checkGelu(size, x, weight, bias, true);
+    checkGelu(size, x, weight, null, false);
+  }
+
+  private void checkGelu(Size z, float[] x, float[] weight, float[] bias, boolean keep) {
+    double[] magnitude =
+        doubles(reference("out", s -> linear(s, z, abs(x), abs(weight), abs(bias))));
+    Comparison c =
+        compare(
+            s ->
+                s.ops()
+                    .linearGelu(
+                        s.floats(x, z.n, z.k),
+                        s.floats(weight, z.k, z.m),
+                        s.floatsOrNull(bias, z.m),
+                        keep ? s.output("preActivation", z.n, z.m) : null,
+                        s.output("out", z.n, z.m)));
+    // GELU passes an error on by at most 1.13 and adds some roundoffs of its argument.
+    double roundoffs = 1.13 * Tolerance.sumRoundoffs(z.k) + ElementwiseContract.GELU_ROUNDOFFS;
+    c.within("out", Tolerance.scaled(roundoffs, magnitude));
+    if (keep) {
+      c.within("preActivation", Tolerance.ofSum(z.k, magnitude));
     }
   }
 
@@ -153,23 +156,19 @@ public abstract class LinearContract extends OpContract {
     float[] before = data.normal((long) k * m);
     float[] biasBefore = data.normal(m);
     Size size = new Size(n, k, m);
-    for (boolean accumulate : new boolean[] {false, true}) {
-      for (boolean bias : new boolean[] {true, false}) {
-        float[] start = accumulate ? before : null;
-        float[] biasStart = accumulate ? biasBefore : null;
-        Comparison c = compare(s -> backwardWeight(s, size, x, dOut, start, bias, biasStart));
-        float[] weightSize =
-            reference(
-                "dWeight",
-                s -> backwardWeight(s, size, abs(x), abs(dOut), abs(start), false, null));
-        c.within("dWeight", Tolerance.ofSum(n, doubles(weightSize)));
-        if (bias) {
-          float[] biasSize =
-              reference(
-                  "dBias", s -> backwardWeight(s, size, x, abs(dOut), start, true, abs(biasStart)));
-          c.within("dBias", Tolerance.ofSum(n, doubles(biasSize)));
-        }
-      }
+    checkBackwardWeight(size, x, dOut, true, null, null);
+    checkBackwardWeight(size, x, dOut, true, before, biasBefore);
+    checkBackwardWeight(size, x, dOut, false, before, null);
+  }
+
+  private void checkBackwardWeight(
+      Size z, float[] x, float[] dOut, boolean bias, float[] start, float[] biasStart) {
+    Comparison c = compare(s -> backwardWeight(s, z, x, dOut, start, bias, biasStart));
+    Consumer<Stage> absolute =
+        s -> backwardWeight(s, z, abs(x), abs(dOut), abs(start), bias, abs(biasStart));
+    c.within("dWeight", Tolerance.ofSum(z.n, doubles(reference("dWeight", absolute))));
+    if (bias) {
+      c.within("dBias", Tolerance.ofSum(z.n, doubles(reference("dBias", absolute))));
     }
   }
 
