@@ -201,7 +201,7 @@ class TrainingRunTest {
   }
 
   private static Backend open() {
-    return Backends.open("reference", new BackendOptions(0, 2));
+    return Backends.open("cpu", new BackendOptions(0, 2));
   }
 
   private static JsonNode recorded() {
