@@ -9,20 +9,21 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * The checkpoints of a run: folders named by the number of optimizer steps done, whole or not at
- * all. A save goes to a temporary sibling; every file is forced to disk, the manifest last; then
- * the folder is renamed. So a process that dies at any point leaves the earlier checkpoints, and at
- * most a temporary folder that the next opening removes.
+ * Writes the checkpoints of a run: folders named by the number of optimizer steps done, whole or
+ * not at all. A save goes to a temporary sibling; every file is forced to disk, the manifest last;
+ * then the folder is renamed. So a process that dies at any point leaves the earlier checkpoints,
+ * and at most a temporary folder that the next opening removes.
  */
 public final class CheckpointStore {
+  private static final String TEMPORARY = ".tmp-";
+  private static final String REPLACED = ".old-";
+
   /** What a checkpoint needs beyond its tensors: headers and small files. */
   private static final long SLACK_BYTES = 4L << 20;
 
@@ -45,147 +46,28 @@ public final class CheckpointStore {
     this.folder = run.checkpoints();
     this.freeSpace = freeSpace;
     try {
-      FolderSwap.recover(folder);
+      recover();
     } catch (IOException e) {
       throw DurableFiles.cannotWrite(folder, "check the folder's permissions", e);
     }
   }
 
-  /** Name of a checkpoint's folder. */
-  static String folderName(long step) {
-    return "%06d".formatted(step);
-  }
-
-  /** The number in a checkpoint folder's name; empty for other names. */
-  static OptionalLong number(String name) {
-    return name.matches("\\d{6,18}") ? OptionalLong.of(Long.parseLong(name)) : OptionalLong.empty();
-  }
-
-  /**
-   * The checkpoints of a run, oldest first.
-   *
-   * @param run its folder
-   */
-  public static List<Long> list(Path run) {
-    Path folder = run.resolve("checkpoints");
-    try {
-      return Files.isDirectory(folder)
-          ? FolderSwap.names(folder).stream()
-              .map(CheckpointStore::number)
-              .flatMapToLong(OptionalLong::stream)
-              .sorted()
-              .boxed()
-              .toList()
-          : List.of();
-    } catch (IOException e) {
-      throw new GptException(
-          Failure.CHECKPOINT, "Cannot read %s: %s".formatted(folder, DurableFiles.reason(e)), e);
+  private void recover() throws IOException {
+    for (String name : Checkpoints.names(folder)) {
+      if (name.startsWith(REPLACED)) {
+        Path original = folder.resolve(name.substring(REPLACED.length()));
+        if (Files.exists(original)) {
+          remove(folder.resolve(name));
+        } else {
+          DurableFiles.rename(folder.resolve(name), original);
+        }
+      }
     }
-  }
-
-  /** Folder of a checkpoint, whether it exists or not. */
-  public static Path folder(Path run, long step) {
-    return run.resolve("checkpoints").resolve(folderName(step));
-  }
-
-  /** Newest checkpoint of a run. */
-  public static OptionalLong latest(Path run) {
-    List<Long> steps = list(run);
-    return steps.isEmpty() ? OptionalLong.empty() : OptionalLong.of(steps.getLast());
-  }
-
-  /**
-   * The checkpoint with the lowest validation loss, the earliest of equals.
-   *
-   * @return empty if none has one
-   */
-  public static OptionalLong best(Path run) {
-    record Candidate(long step, double loss) {}
-    return list(run).stream()
-        .map(step -> new Candidate(step, validationLoss(folder(run, step))))
-        .filter(candidate -> !Double.isNaN(candidate.loss()))
-        .min(Comparator.comparingDouble(Candidate::loss).thenComparingLong(Candidate::step))
-        .map(candidate -> OptionalLong.of(candidate.step()))
-        .orElse(OptionalLong.empty());
-  }
-
-  private static double validationLoss(Path checkpoint) {
-    try {
-      return CheckpointInfo.read(checkpoint).validationLoss();
-    } catch (GptException _) {
-      return Double.NaN; // damaged: opening it will say so
+    for (String name : Checkpoints.names(folder)) {
+      if (name.startsWith(TEMPORARY)) {
+        DurableFiles.deleteTree(folder.resolve(name));
+      }
     }
-  }
-
-  /**
-   * Opens and verifies a checkpoint of a run.
-   *
-   * @throws GptException with {@link Failure#USAGE} if there is no such checkpoint, {@link
-   *     Failure#CHECKPOINT} if it is damaged; the message names the newest one that is whole
-   */
-  public static Checkpoint open(Path run, long step) {
-    Path checkpoint = folder(run, step);
-    if (!Files.isDirectory(checkpoint)) {
-      List<Long> steps = list(run);
-      throw new GptException(
-          Failure.USAGE,
-          "%s has no checkpoint %s; %s"
-              .formatted(
-                  run,
-                  folderName(step),
-                  steps.isEmpty()
-                      ? "it has none"
-                      : "it has "
-                          + String.join(
-                              ", ", steps.stream().map(CheckpointStore::folderName).toList())));
-    }
-    Optional<String> damage = Checkpoint.findDamage(checkpoint);
-    if (damage.isPresent()) {
-      throw new GptException(
-          Failure.CHECKPOINT,
-          "checkpoints/%s/%s: %s".formatted(folderName(step), damage.get(), advice(run, step)));
-    }
-    return Checkpoint.open(checkpoint);
-  }
-
-  private static String advice(Path run, long damaged) {
-    return list(run).reversed().stream()
-        .filter(step -> step != damaged && Checkpoint.findDamage(folder(run, step)).isEmpty())
-        .findFirst()
-        .map(
-            step ->
-                "last good is %s\nContinue from it with: gpt resume %s --from %d"
-                    .formatted(folderName(step), run, step))
-        .orElse("no other checkpoint of this run is good; start it anew");
-  }
-
-  /**
-   * Opens and verifies the newest checkpoint of a run.
-   *
-   * @throws GptException with {@link Failure#CHECKPOINT} if it is damaged or there is none
-   */
-  public static Checkpoint openLatest(Path run) {
-    OptionalLong step = latest(run);
-    if (step.isEmpty()) {
-      throw new GptException(
-          Failure.CHECKPOINT,
-          "%s has no checkpoint: it stopped before its first; start it anew with gpt train"
-              .formatted(run));
-    }
-    return open(run, step.getAsLong());
-  }
-
-  /**
-   * Opens the model that a path leads to: a run (its newest checkpoint), a checkpoint, or a Hugging
-   * Face folder. Checkpoints are verified.
-   *
-   * @throws GptException with {@link Failure#CHECKPOINT} if there is no model or it is damaged
-   */
-  public static ModelFolder openModel(Path path) {
-    if (Files.isDirectory(path.resolve("checkpoints"))) {
-      return ModelFolder.open(openLatest(path).folder());
-    }
-    return ModelFolder.open(Checkpoint.isCheckpoint(path) ? Checkpoint.open(path).folder() : path);
   }
 
   /**
@@ -203,16 +85,16 @@ public final class CheckpointStore {
       OptimizerState state,
       CheckpointInfo info,
       int keep) {
-    String name = folderName(info.state().step());
+    String name = Checkpoints.folderName(info.state().step());
     Path target = folder.resolve(name);
-    Path temporary = FolderSwap.temporary(target);
+    Path temporary = folder.resolve(TEMPORARY + name + "-" + ProcessHandle.current().pid());
     try {
       checkSpace(name, layout);
       DurableFiles.deleteTree(temporary);
       Files.createDirectory(temporary);
       Checkpoint.write(temporary, backend, layout, state, info);
       DurableFiles.forceFolder(temporary);
-      FolderSwap.replace(temporary, target);
+      replace(temporary, target, folder.resolve(REPLACED + name));
     } catch (IOException e) {
       throw failed(name, temporary, DurableFiles.reason(e), e);
     } catch (GptException e) {
@@ -222,6 +104,24 @@ public final class CheckpointStore {
     }
     prune(info.state().step(), keep);
     return target;
+  }
+
+  private static void replace(Path temporary, Path target, Path replaced) throws IOException {
+    boolean exists = Files.exists(target);
+    if (exists) {
+      DurableFiles.rename(target, replaced);
+    }
+    try {
+      DurableFiles.rename(temporary, target);
+    } catch (IOException e) {
+      if (exists) {
+        DurableFiles.rename(replaced, target);
+      }
+      throw e;
+    }
+    if (exists) {
+      remove(replaced);
+    }
   }
 
   private void checkSpace(String name, ParameterLayout layout) throws IOException {
@@ -254,11 +154,11 @@ public final class CheckpointStore {
   }
 
   private String remedy() {
-    OptionalLong latest = latest(run);
+    OptionalLong latest = Checkpoints.latest(run);
     return latest.isEmpty()
         ? "Free some disk space, or choose an --out on another disk"
         : "Free some disk space, then continue from checkpoint %s with: gpt resume %s"
-            .formatted(folderName(latest.getAsLong()), run);
+            .formatted(Checkpoints.folderName(latest.getAsLong()), run);
   }
 
   /** Keeps the newest, the best, and the one just written. */
@@ -266,10 +166,10 @@ public final class CheckpointStore {
     if (keep <= 0) {
       return;
     }
-    List<Long> steps = list(run);
+    List<Long> steps = Checkpoints.list(run);
     Set<Long> kept = new TreeSet<>(steps.subList(Math.max(0, steps.size() - keep), steps.size()));
     kept.add(written);
-    best(run).ifPresent(kept::add);
+    Checkpoints.best(run).ifPresent(kept::add);
     List<Long> surplus = new ArrayList<>(steps);
     surplus.removeAll(kept);
     surplus.forEach(this::delete);
@@ -282,14 +182,23 @@ public final class CheckpointStore {
    * @param step number of the last checkpoint to keep
    */
   public void discardAfter(long step) {
-    list(run).stream().filter(later -> later > step).forEach(this::delete);
+    Checkpoints.list(run).stream().filter(later -> later > step).forEach(this::delete);
   }
 
   private void delete(long step) {
     try {
-      FolderSwap.remove(folder(run, step));
+      remove(Checkpoints.folder(run, step));
     } catch (IOException e) {
-      throw DurableFiles.cannotWrite(folder(run, step), "check the folder's permissions", e);
+      throw DurableFiles.cannotWrite(
+          Checkpoints.folder(run, step), "check the folder's permissions", e);
     }
+  }
+
+  /** Renames a folder before deleting it, so that no half of a checkpoint keeps its name. */
+  private static void remove(Path checkpoint) throws IOException {
+    Path temporary = checkpoint.resolveSibling(TEMPORARY + "gone-" + checkpoint.getFileName());
+    DurableFiles.deleteTree(temporary);
+    DurableFiles.rename(checkpoint, temporary);
+    DurableFiles.deleteTree(temporary);
   }
 }

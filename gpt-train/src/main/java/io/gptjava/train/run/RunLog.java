@@ -56,9 +56,7 @@ public final class RunLog implements TrainingListener, AutoCloseable {
   private RunLog(Path run, long resumedFrom, boolean csv) {
     Path file = run.resolve(RunHistory.FILE);
     List<JsonNode> kept = resumedFrom < 0 ? List.of() : cut(file, resumedFrom);
-    StandardOpenOption how =
-        resumedFrom < 0 ? StandardOpenOption.TRUNCATE_EXISTING : StandardOpenOption.APPEND;
-    metrics = output(file, how, "", event -> Json.line(event) + "\n");
+    metrics = output(file, StandardOpenOption.APPEND, "", event -> Json.line(event) + "\n");
     derive(run.resolve("samples.txt"), "", RunLog::sample);
     if (csv) {
       derive(
@@ -76,7 +74,7 @@ public final class RunLog implements TrainingListener, AutoCloseable {
   }
 
   /**
-   * Starts the log of a run from its beginning; an earlier one is dropped.
+   * Starts the log of a new run.
    *
    * @param run its folder
    * @param csv whether to write the CSV files too
@@ -222,7 +220,7 @@ public final class RunLog implements TrainingListener, AutoCloseable {
     return switch (event.path("event").asText()) {
       case "run" -> event.path("resumed_from").asLong(-1) <= step;
       case "checkpoint" ->
-          CheckpointStore.number(Path.of(event.path("folder").asText()).getFileName().toString())
+          Checkpoints.number(Path.of(event.path("folder").asText()).getFileName().toString())
                   .orElse(Long.MAX_VALUE)
               <= step;
       default -> event.path("step").asLong() < step;

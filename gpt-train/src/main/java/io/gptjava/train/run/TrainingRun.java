@@ -29,9 +29,9 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * A run as people know it: data, model and trainer on a backend, with a folder that keeps log,
- * charts and checkpoints. Begin one with {@link #create}, continue one with {@link #resume}, then
- * {@link #train()} and close it. The backend belongs to the caller.
+ * A run as people know it: data, model and trainer on a backend, with a folder that keeps log, charts
+ * and checkpoints. Begin one with {@link #create}, continue one with {@link #resume}, then {@link
+ * #train()} and close it. The backend belongs to the caller.
  */
 public final class TrainingRun implements AutoCloseable {
   private final TrainConfig config;
@@ -58,7 +58,8 @@ public final class TrainingRun implements AutoCloseable {
       opened = load(config, encoder);
       GptModel model = model(backend, config);
       OptimizerState optimizer = model.optimizerState(config.optimizer().decayAll());
-      fingerprint = ConfigFingerprint.of(config, opened.trainingTokens(), DataChecksum.of(opened));
+      fingerprint =
+          ConfigFingerprint.of(config, opened.trainingTokens(), DataChecksum.of(opened));
       TrainerState state = begin(backend, model, optimizer, checkpoint);
       totalSteps = RunLength.of(config.batch(), opened.training()).totalSteps();
       boolean csv = config.watch().logs().contains("csv");
@@ -105,8 +106,7 @@ public final class TrainingRun implements AutoCloseable {
       List<TrainingListener> listeners) {
     RunFolder folder = RunFolder.create(out);
     folder.writeConfig(recorded);
-    folder.writeEnvironment(
-        Environment.current(version(), Optional.empty(), backend.description()));
+    folder.writeEnvironment(Environment.current(version(), Optional.empty(), backend.description()));
     return new TrainingRun(backend, config, folder, OptionalLong.empty(), listeners);
   }
 
@@ -172,7 +172,13 @@ public final class TrainingRun implements AutoCloseable {
     long warmup = new LearningRateSchedule(config.optimizer(), totalSteps).warmupSteps();
     return (state, validationLoss) -> {
       CheckpointInfo info =
-          new CheckpointInfo(state, config.seed(), totalSteps, warmup, validationLoss, fingerprint);
+          new CheckpointInfo(
+              state,
+              config.seed(),
+              totalSteps,
+              warmup,
+              validationLoss,
+              fingerprint);
       Path saved = store.save(backend, model.layout(), optimizer, info, config.keep().keep());
       store.discardAfter(state.step());
       writeState("running");
