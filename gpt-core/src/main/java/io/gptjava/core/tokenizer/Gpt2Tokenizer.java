@@ -16,8 +16,8 @@ import java.util.concurrent.Future;
  * GPT-2's byte-level byte-pair encoding (Radford et al., 2019; OpenAI's {@code r50k_base}). 50,257
  * ids: 50,256 byte sequences and {@code <|endoftext|>}.
  *
- * <p>The vocabulary is jtokkit's. Its encoder, which tests compare with this one, is several times
- * slower and takes gigabytes for a word of some megabytes, as data without spaces has them.
+ * <p>The vocabulary is jtokkit's. Its encoder, with which tests compare this one, takes twice the
+ * time for prose, and more time and memory for words of megabytes, as data without spaces has them.
  *
  * <p>An unpaired surrogate, which no text file can hold, encodes as a question mark.
  */
