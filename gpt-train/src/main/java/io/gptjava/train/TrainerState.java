@@ -1,8 +1,8 @@
 package io.gptjava.train;
 
 /**
- * Where a run stands: with parameters and moments, all that a checkpoint needs. Random streams and
- * data order are functions of seed, step and epoch, so there is no generator state.
+ * Where a run stands: with parameters and moments, all that a checkpoint needs. Random streams and data
+ * order are functions of seed, step and epoch, so there is no generator state.
  *
  * @param step optimizer steps done: the number of the next step
  * @param epoch epoch of the next batch, from 0
@@ -10,7 +10,7 @@ package io.gptjava.train;
  * @param tokens tokens trained on so far
  * @param updates optimizer updates made (steps less skipped ones)
  * @param bestLoss lowest validation loss so far; NaN before the first evaluation
- * @param bestStep step of the checkpoint or evaluation that had it; −1 for none
+ * @param bestStep steps done when it was found; −1 for none
  * @param evaluationsWithoutImprovement since the best
  */
 public record TrainerState(
@@ -24,4 +24,49 @@ public record TrainerState(
     int evaluationsWithoutImprovement) {
   /** A run that has not begun. */
   public static final TrainerState START = new TrainerState(0, 0, 0, 0, 0, Double.NaN, -1, 0);
+
+  /** Whether the last step was the last of its epoch. */
+  public boolean atEpochEnd() {
+    return step > 0 && batch == 0;
+  }
+
+  /** Epoch of the last step, from 1. */
+  public int lastEpoch() {
+    return atEpochEnd() ? epoch : epoch + 1;
+  }
+
+  /**
+   * The state after one more step.
+   *
+   * @param batches micro-batches that the step used
+   * @param batchesPerEpoch after which the next epoch begins
+   * @param stepTokens tokens of the step
+   * @param newUpdates optimizer updates made so far
+   */
+  TrainerState advance(int batches, int batchesPerEpoch, long stepTokens, long newUpdates) {
+    boolean epochDone = batch + batches == batchesPerEpoch;
+    return new TrainerState(
+        step + 1,
+        epochDone ? epoch + 1 : epoch,
+        epochDone ? 0 : batch + batches,
+        tokens + stepTokens,
+        newUpdates,
+        bestLoss,
+        bestStep,
+        evaluationsWithoutImprovement);
+  }
+
+  /** The state after an evaluation. */
+  TrainerState evaluated(double validationLoss) {
+    boolean better = Double.isFinite(validationLoss) && !(validationLoss >= bestLoss);
+    return new TrainerState(
+        step,
+        epoch,
+        batch,
+        tokens,
+        updates,
+        better ? validationLoss : bestLoss,
+        better ? step : bestStep,
+        better ? 0 : evaluationsWithoutImprovement + 1);
+  }
 }

@@ -4,7 +4,9 @@ import io.gptjava.core.AdamWSettings;
 import io.gptjava.core.Backend;
 import io.gptjava.core.DType;
 import io.gptjava.core.Dropout;
+import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
+import io.gptjava.core.GptException;
 import io.gptjava.core.Ops;
 import io.gptjava.core.OptimizerState;
 import io.gptjava.core.Philox;
@@ -214,8 +216,14 @@ public final class GptModel {
     return training().gradients;
   }
 
-  /** Copies a micro-batch of this model's B and T to where the ops read it. */
+  /**
+   * Copies a micro-batch of this model's B and T to where the ops read it.
+   *
+   * @throws GptException with {@link Failure#DATA} for a token that the vocabulary lacks
+   */
   public void load(Batch data) {
+    checkTokens(data.tokens());
+    checkTokens(data.targets());
     backend.upload(MemorySegment.ofArray(data.tokens()), activations.tokens());
     backend.upload(MemorySegment.ofArray(data.targets()), activations.targets());
   }
@@ -237,10 +245,25 @@ public final class GptModel {
     backward(accumulate);
   }
 
-  /** Gradient norm, clipping and AdamW. */
-  public void update(OptimizerState state, AdamWSettings settings) {
+  /** Finds the global gradient norm and, from it, the factor that clips the gradients. */
+  public void clip(OptimizerState state) {
     ops.globalGradientNorm(state);
+  }
+
+  /** One AdamW step with the clipped gradients. */
+  public void update(OptimizerState state, AdamWSettings settings) {
     ops.adamW(state, settings);
+  }
+
+  private void checkTokens(int[] tokens) {
+    for (int token : tokens) {
+      if (token >= config.vocabularySize() || token < 0 && token != Ops.IGNORED_TARGET) {
+        throw new GptException(
+            Failure.DATA,
+            "the data has token %d, but --vocab-size is %d; raise it, or use data of this tokenizer"
+                .formatted(token, config.vocabularySize()));
+      }
+    }
   }
 
   private Training training() {

@@ -1,0 +1,15 @@
+package io.gptjava.train;
+
+import java.nio.file.Path;
+
+/** Writes the state of a run where it can be resumed from. */
+@FunctionalInterface
+public interface Checkpointer {
+  /**
+   * Writes a checkpoint of the trainer's model and this state.
+   *
+   * @param best whether the validation loss has reached a new low since the last checkpoint
+   * @return the checkpoint's folder
+   */
+  Path save(TrainerState state, boolean best);
+}

@@ -1,0 +1,84 @@
+package io.gptjava.train;
+
+import io.gptjava.core.Backend;
+import io.gptjava.core.DType;
+import io.gptjava.core.Tensor;
+import io.gptjava.train.model.GptModel;
+import io.gptjava.train.model.MemoryPlan.Role;
+import io.gptjava.train.model.MemoryPlan.Slot;
+import io.gptjava.train.model.ModelTensors;
+import io.gptjava.train.model.ParameterLayout.Parameter;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Finds where a NaN or infinity came from: the first bad tensor among weights, then activations in the
+ * order of the forward pass, then gradients in the order of the backward pass.
+ */
+final class NonFiniteFinder {
+  private final Backend backend;
+  private final GptModel model;
+
+  NonFiniteFinder(Backend backend, GptModel model) {
+    this.backend = backend;
+    this.model = model;
+  }
+
+  /** Whether all weights are finite, so that a checkpoint is worth writing. */
+  boolean weightsAreFinite() {
+    return firstParameter(model.weights(), model.layout().parameters()).isEmpty();
+  }
+
+  /** The first bad tensor, described for people. */
+  Optional<String> find() {
+    List<Parameter> parameters = model.layout().parameters();
+    return firstParameter(model.weights(), parameters)
+        .map(name -> "weight " + name)
+        .or(this::firstActivation)
+        .or(
+            () ->
+                firstParameter(model.gradients(), parameters.reversed())
+                    .map(name -> "gradient of " + name));
+  }
+
+  private Optional<String> firstParameter(ModelTensors tensors, List<Parameter> parameters) {
+    return parameters.stream()
+        .filter(p -> !finite(ModelTensors.view(tensors.flat(), p)))
+        .map(Parameter::name)
+        .findFirst();
+  }
+
+  private Optional<String> firstActivation() {
+    return model.allocation().plan().slots().stream()
+        .filter(slot -> slot.role() == Role.ACTIVATIONS && slot.dtype() == DType.F32)
+        .filter(slot -> !slot.name().startsWith("gradient"))
+        .filter(slot -> !finite(model.allocation().tensor(slot)))
+        .map(Slot::name)
+        .map(name -> "activation " + name)
+        .findFirst();
+  }
+
+  private boolean finite(Tensor tensor) {
+    if (tensor.memory().hostAccessible()) {
+      return finite(tensor.segment());
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host = arena.allocate(tensor.byteSize());
+      backend.download(tensor, host);
+      return finite(host);
+    }
+  }
+
+  private static boolean finite(MemorySegment floats) {
+    long count = floats.byteSize() / Float.BYTES;
+    for (long i = 0; i < count; i++) {
+      if (!Float.isFinite(floats.getAtIndex(ValueLayout.JAVA_FLOAT, i))) {
+        return false;
+      }
+    }
+    return true;
+  }
+}

@@ -1,0 +1,341 @@
+package io.gptjava.train;
+
+import io.gptjava.core.Backend;
+import io.gptjava.core.Failure;
+import io.gptjava.core.GptException;
+import io.gptjava.core.OptimizerState;
+import io.gptjava.core.StepControl;
+import io.gptjava.core.StepInputs;
+import io.gptjava.core.StepOutputs;
+import io.gptjava.core.tokenizer.TextEncoder;
+import io.gptjava.train.config.Cadence;
+import io.gptjava.train.config.KeepConfig.OnNan;
+import io.gptjava.train.config.TrainConfig;
+import io.gptjava.train.config.WatchConfig;
+import io.gptjava.train.data.Batch;
+import io.gptjava.train.data.BatchSource;
+import io.gptjava.train.generate.Generator;
+import io.gptjava.train.generate.Sampling;
+import io.gptjava.train.model.Decoder;
+import io.gptjava.train.model.GptModel;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The training loop. Everything around it (logs, plots, progress) listens; it knows no file and no
+ * concrete backend.
+ */
+public final class Trainer implements AutoCloseable {
+  private final StepControl control;
+  private final TrainConfig config;
+  private final GptModel model;
+  private final BatchSource training;
+  private final Optional<BatchSource> validation;
+  private final TextEncoder encoder;
+  private final Optional<Checkpointer> checkpointer;
+  private final List<TrainingListener> listeners;
+  private final RunLength length;
+  private final LearningRateSchedule schedule;
+  private final OptimizerState optimizerState;
+  private final Evaluator evaluator;
+  private final NonFiniteFinder nonFinite;
+  private final Decoder decoder;
+  private final String device;
+  private TrainerState state;
+  private long savedStep;
+  private volatile boolean stopRequested;
+
+  /** How a run ended, if not with an exception. */
+  public enum Outcome {
+    /** All steps are done. */
+    FINISHED("finished"),
+    /** {@link Trainer#requestStop} was called. */
+    STOPPED("stopped"),
+    /** The validation loss stopped falling. */
+    NO_IMPROVEMENT("no improvement");
+
+    private final String reason;
+
+    Outcome(String reason) {
+      this.reason = reason;
+    }
+
+    /** As written to the log. */
+    public String reason() {
+      return reason;
+    }
+  }
+
+  /**
+   * What a trainer works with.
+   *
+   * @param backend that the model lives on
+   * @param config of the run
+   * @param model made for training, its weights initialised or loaded
+   * @param training batches to train on
+   * @param validation batches to evaluate on, if any
+   * @param encoder for samples
+   * @param checkpointer if the run is kept
+   * @param listeners hear everything, in this order
+   * @param state where to begin: {@link TrainerState#START} for a new run
+   */
+  public record Setup(
+      Backend backend,
+      TrainConfig config,
+      GptModel model,
+      BatchSource training,
+      Optional<BatchSource> validation,
+      TextEncoder encoder,
+      Optional<Checkpointer> checkpointer,
+      List<TrainingListener> listeners,
+      TrainerState state) {}
+
+  /**
+   * A trainer, ready to {@link #run}.
+   *
+   * @throws GptException with {@link Failure#DATA} if there is no training batch
+   */
+  public Trainer(Setup setup) {
+    control = setup.backend.stepControl();
+    config = setup.config;
+    model = setup.model;
+    training = setup.training;
+    validation = setup.validation;
+    encoder = setup.encoder;
+    checkpointer = setup.checkpointer;
+    listeners = List.copyOf(setup.listeners);
+    length = RunLength.of(config.batch(), training);
+    schedule = new LearningRateSchedule(config.optimizer(), length.totalSteps());
+    optimizerState = model.optimizerState(config.optimizer().decayAll());
+    evaluator = new Evaluator(model, control);
+    nonFinite = new NonFiniteFinder(setup.backend, model);
+    decoder = new Decoder(setup.backend, config.model(), model.weights());
+    device = setup.backend.description();
+    state = setup.state;
+    savedStep = state.step();
+    control.restoreUpdates(state.updates());
+  }
+
+  /** Where the run stands. */
+  public TrainerState state() {
+    return state;
+  }
+
+  /** Asks the loop to stop after the current step and to save; callable from any thread. */
+  public void requestStop() {
+    stopRequested = true;
+  }
+
+  /**
+   * Trains until the run's steps are done or something ends it; saves at the end.
+   *
+   * @throws GptException with {@link Failure#DIVERGED} if a number is no longer finite; the weights
+   *     before the offending step have been saved
+   */
+  public Outcome run() {
+    long started = System.nanoTime();
+    emitStarted();
+    Outcome outcome;
+    try (StepBatches batches = new StepBatches(training, config.batch().accumulate())) {
+      while ((outcome = outcomeSoFar()) == null) {
+        trainStep(batches);
+        watch();
+      }
+    } catch (GptException e) {
+      if (e.failure() == Failure.DIVERGED) {
+        emitEnded("diverged", started);
+      }
+      throw e;
+    }
+    save();
+    emitEnded(outcome.reason(), started);
+    return outcome;
+  }
+
+  private Outcome outcomeSoFar() {
+    int patience = config.keep().stopAfterNoImprovement();
+    if (state.step() >= length.totalSteps()) {
+      return Outcome.FINISHED;
+    } else if (stopRequested) {
+      return Outcome.STOPPED;
+    } else if (patience > 0 && state.evaluationsWithoutImprovement() >= patience) {
+      return Outcome.NO_IMPROVEMENT;
+    }
+    return null;
+  }
+
+  private void trainStep(StepBatches batches) {
+    long begin = System.nanoTime();
+    double learningRate = schedule.learningRate(state.step());
+    List<Batch> microBatches = batches.take(state.epoch(), state.batch());
+    beginStep(learningRate, microBatches);
+    for (int i = 0; i < microBatches.size(); i++) {
+      control.microBatch(i * training.batchSize());
+      model.load(microBatches.get(i));
+      model.forwardBackward(i > 0);
+    }
+    model.clip(optimizerState);
+    model.update(optimizerState, config.optimizer().adamW());
+    StepOutputs outputs = control.read();
+    checkFinite(outputs);
+    advance(microBatches, outputs, learningRate, System.nanoTime() - begin);
+  }
+
+  private void beginStep(double learningRate, List<Batch> microBatches) {
+    long targets = 0;
+    for (Batch batch : microBatches) {
+      targets += batch.targetCount();
+    }
+    float clipNorm = (float) schedule.clipNorm(state.step());
+    int step = (int) state.step();
+    control.begin(
+        new StepInputs(config.seed(), step, (float) learningRate, clipNorm, 1, targets));
+  }
+
+  private void advance(
+      List<Batch> microBatches, StepOutputs outputs, double learningRate, long nanos) {
+    long stepTokens = 0;
+    for (Batch batch : microBatches) {
+      stepTokens += (long) batch.samples() * batch.sequence();
+    }
+    TrainerState before = state;
+    state =
+        before.advance(microBatches.size(), training.batches(), stepTokens, outputs.updates());
+    emit(
+        new TrainingEvent.Step(
+            before.step(),
+            state.lastEpoch(),
+            before.batch() / config.batch().accumulate(),
+            outputs.loss(),
+            learningRate,
+            outputs.gradientNorm(),
+            outputs.skipped(),
+            state.tokens(),
+            nanos * 1e-6,
+            stepTokens / (nanos * 1e-9)));
+  }
+
+  /**
+   * A step whose norm is not finite has updated nothing, so the weights are those of the last good step:
+   * keep them and stop, or drop the step and go on.
+   */
+  private void checkFinite(StepOutputs outputs) {
+    if (!outputs.skipped()) {
+      return;
+    }
+    String message =
+        "step %d: %s is not finite (loss %s, gradient norm %s)"
+            .formatted(
+                state.step(),
+                nonFinite.find().orElse("the gradient norm"),
+                outputs.loss(),
+                outputs.gradientNorm());
+    boolean intact = nonFinite.weightsAreFinite();
+    if (intact && config.keep().onNan() == OnNan.ROLLBACK) {
+      emit(new TrainingEvent.Warning(state.step(), message + "; its update was dropped"));
+      return;
+    }
+    emit(new TrainingEvent.Warning(state.step(), message));
+    if (intact) {
+      save();
+    }
+    throw new GptException(
+        Failure.DIVERGED,
+        message
+            + (intact
+                ? "\nthe weights before it are good"
+                : "\nthe weights are no longer finite either: go back to an earlier checkpoint")
+            + "; lower --lr, set --clip-norm 1, or use --on-nan rollback to drop such steps");
+  }
+
+  /** Evaluates, samples and saves what is due after the step just done. */
+  private void watch() {
+    long step = state.step() - 1;
+    if (due(config.watch().evaluate(), step)) {
+      evaluate(step);
+    }
+    if (due(config.watch().sample(), step)) {
+      sample(step);
+    }
+    if (due(config.keep().save(), state.step())) {
+      save();
+    }
+    if (state.atEpochEnd()) {
+      emit(new TrainingEvent.EpochEnded(step, state.lastEpoch()));
+    }
+  }
+
+  private boolean due(Cadence cadence, long step) {
+    return cadence.dueAt(step) || cadence.epoch() && state.atEpochEnd();
+  }
+
+  private void evaluate(long step) {
+    long begin = System.nanoTime();
+    int most = config.watch().evaluationBatches();
+    int epoch = state.lastEpoch();
+    double trainLoss = evaluator.evaluate(training, epoch - 1, most).loss();
+    double validationLoss = Double.NaN;
+    if (validation.isPresent()) {
+      validationLoss = evaluator.evaluate(validation.get(), 0, most).loss();
+      state = state.evaluated(validationLoss);
+    }
+    double milliseconds = (System.nanoTime() - begin) * 1e-6;
+    emit(
+        new TrainingEvent.Evaluated(
+            step, epoch, trainLoss, validationLoss, state.tokens(), milliseconds));
+  }
+
+  private void sample(long step) {
+    WatchConfig watch = config.watch();
+    int[] prompt = encoder.encode(watch.samplePrompt());
+    int[] tokens =
+        new Generator(decoder)
+            .generate(
+                prompt,
+                watch.sampleTokens(),
+                Sampling.GREEDY,
+                token -> token != encoder.endOfText());
+    emit(new TrainingEvent.Sampled(step, state.lastEpoch(), encoder.decode(tokens)));
+  }
+
+  private void save() {
+    if (checkpointer.isEmpty() || savedStep == state.step()) {
+      return;
+    }
+    long begin = System.nanoTime();
+    Path folder = checkpointer.get().save(state, state.bestStep() > savedStep);
+    savedStep = state.step();
+    double milliseconds = (System.nanoTime() - begin) * 1e-6;
+    emit(new TrainingEvent.Saved(state.step(), state.lastEpoch(), folder, milliseconds));
+  }
+
+  private void emitStarted() {
+    emit(
+        new TrainingEvent.Started(
+            state.step() == 0 ? -1 : state.step(),
+            length.totalSteps(),
+            length.stepsPerEpoch(),
+            training.batches(),
+            validation.map(BatchSource::batches).orElse(0),
+            config.model().parameterCount(),
+            device));
+  }
+
+  private void emitEnded(String reason, long started) {
+    double seconds = (System.nanoTime() - started) * 1e-9;
+    emit(new TrainingEvent.Ended(state.step() - 1, reason, state.tokens(), seconds));
+  }
+
+  private void emit(TrainingEvent event) {
+    for (TrainingListener listener : listeners) {
+      listener.on(event);
+    }
+  }
+
+  /** Frees what sampling used; model and backend belong to the caller. */
+  @Override
+  public void close() {
+    decoder.close();
+  }
+}
