@@ -1,0 +1,245 @@
+package io.gptjava.train.run;
+
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gptjava.core.GptException;
+import io.gptjava.train.TrainingEvent;
+import io.gptjava.train.TrainingListener;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * Writes what happens in a run: {@code metrics.jsonl} (one JSON object a line, full precision, a
+ * number that is not finite as {@code null}), {@code samples.txt}, and on request {@code
+ * metrics.csv} and {@code evaluations.csv}. Each line reaches the operating system at once, and the
+ * disk with every checkpoint.
+ *
+ * <p>A resumed run drops what lies beyond its checkpoint, so that each step appears once; a last
+ * line that a crash tore is dropped too. {@code samples.txt} and the CSV files are made anew from
+ * the lines that stay.
+ */
+public final class RunLog implements TrainingListener, AutoCloseable {
+  private static final List<String> STEP_COLUMNS =
+      List.of(
+          "step", "epoch", "loss", "lr", "grad_norm", "tokens", "ms", "tokens_per_second");
+  private static final List<String> EVALUATION_COLUMNS =
+      List.of("step", "epoch", "train_loss", "val_loss", "tokens");
+
+  private final List<Output> derived = new ArrayList<>();
+  private final Output metrics;
+
+  /** Something that turns an object of the log into text of a file; empty for none. */
+  private interface Rendering {
+    String text(JsonNode event);
+  }
+
+  private record Output(Path file, FileChannel channel, Rendering rendering) {
+    void append(JsonNode event) throws IOException {
+      ByteBuffer bytes = StandardCharsets.UTF_8.encode(rendering.text(event));
+      while (bytes.hasRemaining()) {
+        channel.write(bytes);
+      }
+    }
+  }
+
+  private RunLog(Path run, long resumedFrom, boolean csv) {
+    Path file = run.resolve(RunHistory.FILE);
+    List<JsonNode> kept = resumedFrom < 0 ? List.of() : cut(file, resumedFrom);
+    metrics =
+        output(file, StandardOpenOption.APPEND, "", event -> Json.line(event) + "\n");
+    derive(run.resolve("samples.txt"), "", RunLog::sample);
+    if (csv) {
+      derive(
+          run.resolve("metrics.csv"),
+          String.join(",", STEP_COLUMNS) + "\n",
+          event -> row(event, "step", STEP_COLUMNS));
+      derive(
+          run.resolve("evaluations.csv"),
+          String.join(",", EVALUATION_COLUMNS) + "\n",
+          event -> row(event, "eval", EVALUATION_COLUMNS));
+    }
+    for (JsonNode event : kept) {
+      derived.forEach(output -> append(output, event));
+    }
+  }
+
+  /**
+   * Starts the log of a new run.
+   *
+   * @param run its folder
+   * @param csv whether to write the CSV files too
+   */
+  public static RunLog create(Path run, boolean csv) {
+    return new RunLog(run, -1, csv);
+  }
+
+  /**
+   * Goes on with the log of a run.
+   *
+   * @param step of the checkpoint that the run continues from: optimizer steps done
+   */
+  public static RunLog resume(Path run, long step, boolean csv) {
+    return new RunLog(run, step, csv);
+  }
+
+  @Override
+  public void on(TrainingEvent event) {
+    Metrics.encode(event).ifPresent(this::append);
+    if (event instanceof TrainingEvent.Saved || event instanceof TrainingEvent.Ended) {
+      try {
+        metrics.channel().force(false);
+      } catch (IOException e) {
+        throw failure(metrics.file(), e);
+      }
+    }
+  }
+
+  private void append(ObjectNode event) {
+    append(metrics, event);
+    derived.forEach(output -> append(output, event));
+  }
+
+  private static void append(Output output, JsonNode event) {
+    try {
+      output.append(event);
+    } catch (IOException e) {
+      throw failure(output.file(), e);
+    }
+  }
+
+  private void derive(Path file, String heading, Rendering rendering) {
+    derived.add(output(file, StandardOpenOption.TRUNCATE_EXISTING, heading, rendering));
+  }
+
+  private static Output output(
+      Path file, StandardOpenOption how, String heading, Rendering rendering) {
+    try {
+      FileChannel channel =
+          FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, how);
+      channel.write(StandardCharsets.UTF_8.encode(heading));
+      return new Output(file, channel, rendering);
+    } catch (IOException e) {
+      throw failure(file, e);
+    }
+  }
+
+  private static GptException failure(Path file, IOException e) {
+    return DurableFiles.cannotWrite(
+        file, "continue from the last checkpoint with: gpt resume " + file.getParent(), e);
+  }
+
+  private static String sample(JsonNode event) {
+    return event.path("event").asText().equals("sample")
+        ? "== step %d, epoch %d\n%s\n\n"
+            .formatted(
+                event.path("step").asLong(),
+                event.path("epoch").asLong(),
+                event.path("text").asText())
+        : "";
+  }
+
+  private static String row(JsonNode event, String kind, List<String> columns) {
+    if (!event.path("event").asText().equals(kind)) {
+      return "";
+    }
+    List<String> cells = new ArrayList<>();
+    for (String column : columns) {
+      JsonNode value = event.path(column);
+      cells.add(value.isNull() ? "" : value.asText());
+    }
+    return String.join(",", cells) + "\n";
+  }
+
+  /** Drops the lines beyond a checkpoint and returns the others. */
+  private static List<JsonNode> cut(Path file, long step) {
+    if (!Files.exists(file)) {
+      return List.of();
+    }
+    List<JsonNode> kept = new ArrayList<>();
+    Path shorter = file.resolveSibling(".tmp-" + file.getFileName());
+    try {
+      try (Stream<String> lines = lines(file);
+          var writer = Files.newBufferedWriter(shorter, StandardCharsets.UTF_8)) {
+        for (String line : (Iterable<String>) lines::iterator) {
+          JsonNode event = parse(line);
+          if (event != null && isBefore(event, step)) {
+            kept.add(event);
+            writer.write(line);
+            writer.write('\n');
+          }
+        }
+      }
+      DurableFiles.rename(shorter, file);
+      return kept;
+    } catch (IOException e) {
+      throw failure(file, e);
+    } catch (UncheckedIOException e) {
+      throw failure(file, e.getCause());
+    }
+  }
+
+  /** The lines of a log; bytes that a crash tore come out as U+FFFD instead of an error. */
+  static Stream<String> lines(Path file) throws IOException {
+    BufferedReader reader =
+        new BufferedReader(
+            new InputStreamReader(Files.newInputStream(file), StandardCharsets.UTF_8));
+    return reader
+        .lines()
+        .onClose(
+            () -> {
+              try {
+                reader.close();
+              } catch (IOException e) {
+                throw new UncheckedIOException(e);
+              }
+            });
+  }
+
+  /** The object of a line, or null if it is torn. */
+  static JsonNode parse(String line) {
+    try {
+      JsonNode event = Json.MAPPER.readTree(line);
+      return event.isObject() && event.path("event").isTextual() ? event : null;
+    } catch (JacksonException _) {
+      return null;
+    }
+  }
+
+  /** A checkpoint's own event carries the checkpoint's number or that of the last step in it. */
+  private static boolean isBefore(JsonNode event, long step) {
+    return switch (event.path("event").asText()) {
+      case "run" -> event.path("resumed_from").asLong(-1) <= step;
+      case "checkpoint" ->
+          CheckpointStore.number(Path.of(event.path("folder").asText()).getFileName().toString())
+                  .orElse(Long.MAX_VALUE)
+              <= step;
+      default -> event.path("step").asLong() < step;
+    };
+  }
+
+  @Override
+  public void close() {
+    closeOutput(metrics);
+    derived.forEach(RunLog::closeOutput);
+  }
+
+  private static void closeOutput(Output output) {
+    try {
+      output.channel().close();
+    } catch (IOException e) {
+      throw failure(output.file(), e);
+    }
+  }
+}
