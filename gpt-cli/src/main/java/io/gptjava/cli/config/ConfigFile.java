@@ -13,7 +13,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** Reads settings from YAML: one {@code key: value} a line, lists for settings that take several. */
+/**
+ * Reads settings from YAML: one {@code key: value} a line, lists for settings that take several.
+ */
 final class ConfigFile {
   private static final YAMLMapper YAML =
       YAMLMapper.builder().enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION).build();
@@ -66,10 +68,7 @@ final class ConfigFile {
     for (Map.Entry<String, JsonNode> field : root.properties()) {
       Setting setting = known(name, field.getKey());
       layer.put(
-          setting,
-          values(setting, name, field.getValue()),
-          name + ": " + setting.key(),
-          origin);
+          setting, values(setting, name, field.getValue()), name + ": " + setting.key(), origin);
     }
     return layer;
   }

@@ -31,8 +31,7 @@ public final class Presets {
   /** The values of a preset, those of the preset that it builds on included, the nearest last. */
   static Layer read(String name) {
     String text = resource(name);
-    String own =
-        String.join("\n", text.lines().filter(line -> !line.startsWith(BASE)).toList());
+    String own = String.join("\n", text.lines().filter(line -> !line.startsWith(BASE)).toList());
     Layer layer =
         text.lines()
             .filter(line -> line.startsWith(BASE))

@@ -122,8 +122,7 @@ public final class SettingsResolver {
                 .map(near -> "did you mean %s? Otherwise unset it".formatted(near))
                 .orElse("unset it");
         throw new GptException(
-            Failure.USAGE,
-            "unknown key %s in the environment; %s".formatted(name, hint));
+            Failure.USAGE, "unknown key %s in the environment; %s".formatted(name, hint));
       }
       List<String> values =
           setting.type() == SettingType.PATHS

@@ -159,8 +159,7 @@ public final class TrainConfigs {
     long near = Math.max(1, Math.round((double) total / micro)) * micro;
     throw usage(
         "%s %d is not a multiple of batch size × sequence length = %d × %d; the nearest is %d"
-            .formatted(
-                settings.spelled("total-batch-tokens"), total, batchSize, sequence, near));
+            .formatted(settings.spelled("total-batch-tokens"), total, batchSize, sequence, near));
   }
 
   private Duration duration() {

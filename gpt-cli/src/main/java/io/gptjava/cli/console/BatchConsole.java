@@ -41,7 +41,6 @@ final class BatchConsole implements TrainingListener {
             ? ""
             : ", Val loss " + TextbookConsole.loss(e.validationLoss());
     out.println(
-        "Epoch %d (Step %06d): Train loss %s%s"
-            .formatted(e.epoch(), e.step(), train, validation));
+        "Epoch %d (Step %06d): Train loss %s%s".formatted(e.epoch(), e.step(), train, validation));
   }
 }

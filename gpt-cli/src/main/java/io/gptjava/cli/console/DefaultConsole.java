@@ -113,8 +113,7 @@ final class DefaultConsole implements TrainingListener {
             : "  validation loss " + TextbookConsole.loss(e.validationLoss());
     line(
         "step %d  epoch %d  train loss %s%s"
-            .formatted(
-                e.step() + 1, e.epoch(), TextbookConsole.loss(e.trainLoss()), validation));
+            .formatted(e.step() + 1, e.epoch(), TextbookConsole.loss(e.trainLoss()), validation));
   }
 
   private void ended(TrainingEvent.Ended e) {
@@ -149,8 +148,7 @@ final class DefaultConsole implements TrainingListener {
   static String duration(double seconds) {
     long whole = Math.round(seconds);
     return whole >= 3600
-        ? String.format(
-            Locale.ROOT, "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60)
+        ? String.format(Locale.ROOT, "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60)
         : String.format(Locale.ROOT, "%d:%02d", whole / 60, whole % 60);
   }
 }

@@ -1,0 +1,11 @@
+package io.gptjava.cli;
+
+/** Entry of the program. */
+public final class Main {
+  private Main() {}
+
+  /** Runs a command and ends the process with its exit code. */
+  public static void main(String[] arguments) {
+    System.exit(GptCommandLine.run(CliContext.ofProcess(), arguments));
+  }
+}
