@@ -6,6 +6,7 @@ public final class Main {
 
   /** Runs a command and ends the process with its exit code. */
   public static void main(String[] arguments) {
+    StandardError.restore();
     System.exit(GptCommandLine.run(CliContext.ofProcess(), arguments));
   }
 }

@@ -38,7 +38,7 @@ public final class FlagOptions {
     OptionSpec.Builder option =
         OptionSpec.builder(setting.flag()).order(order).description(setting.description());
     return switch (setting.type()) {
-      case FLAG -> option.type(Boolean.class).arity("0").negatable(true).build();
+      case FLAG -> option.type(Boolean.class).arity("0").negatable(negatable(setting)).build();
       case PATHS ->
           option
               .type(String[].class)
@@ -53,6 +53,14 @@ public final class FlagOptions {
               .paramLabel(setting.placeholder())
               .completionCandidates(setting.choices())
               .build();
+    };
+  }
+
+  /** Whether a preset may have switched it on. */
+  private static boolean negatable(Setting setting) {
+    return switch (setting.group()) {
+      case DATA, MODEL, OPTIMIZER -> true;
+      default -> false;
     };
   }
 
