@@ -8,8 +8,8 @@ public interface Checkpointer {
   /**
    * Writes a checkpoint of the trainer's model and this state.
    *
-   * @param best whether the validation loss has reached a new low since the last checkpoint
+   * @param validationLoss measured last; NaN before the first evaluation
    * @return the checkpoint's folder
    */
-  Path save(TrainerState state, boolean best);
+  Path save(TrainerState state, double validationLoss);
 }

@@ -6,7 +6,8 @@ import io.gptjava.train.config.BatchConfig;
 import io.gptjava.train.data.BatchSource;
 
 /**
- * How many optimizer steps a run has. The last step of an epoch takes the micro-batches that are left.
+ * How many optimizer steps a run has. The last step of an epoch takes the micro-batches that are
+ * left.
  *
  * @param stepsPerEpoch steps of one pass over the training batches
  * @param totalSteps steps of the whole run
@@ -39,5 +40,4 @@ public record RunLength(long stepsPerEpoch, long totalSteps) {
         };
     return new RunLength(perEpoch, total);
   }
-
 }

@@ -14,11 +14,13 @@ import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.config.WatchConfig;
 import io.gptjava.train.data.Batch;
 import io.gptjava.train.data.BatchSource;
+import io.gptjava.train.data.PrefetchingLoader;
 import io.gptjava.train.generate.Generator;
 import io.gptjava.train.generate.Sampling;
 import io.gptjava.train.model.Decoder;
 import io.gptjava.train.model.GptModel;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -31,6 +33,8 @@ public final class Trainer implements AutoCloseable {
   private final TrainConfig config;
   private final GptModel model;
   private final BatchSource training;
+  private final PrefetchingLoader loader;
+  private final List<Batch> microBatches = new ArrayList<>();
   private final Optional<BatchSource> validation;
   private final TextEncoder encoder;
   private final Optional<Checkpointer> checkpointer;
@@ -44,6 +48,7 @@ public final class Trainer implements AutoCloseable {
   private final String device;
   private TrainerState state;
   private long savedStep;
+  private double validationLoss = Double.NaN;
   private volatile boolean stopRequested;
 
   /** How a run ended, if not with an exception. */
@@ -101,6 +106,7 @@ public final class Trainer implements AutoCloseable {
     config = setup.config;
     model = setup.model;
     training = setup.training;
+    loader = new PrefetchingLoader(training);
     validation = setup.validation;
     encoder = setup.encoder;
     checkpointer = setup.checkpointer;
@@ -137,9 +143,9 @@ public final class Trainer implements AutoCloseable {
     long started = System.nanoTime();
     emitStarted();
     Outcome outcome;
-    try (StepBatches batches = new StepBatches(training, config.batch().accumulate())) {
+    try {
       while ((outcome = outcomeSoFar()) == null) {
-        trainStep(batches);
+        trainStep();
         watch();
       }
     } catch (GptException e) {
@@ -165,10 +171,10 @@ public final class Trainer implements AutoCloseable {
     return null;
   }
 
-  private void trainStep(StepBatches batches) {
+  private void trainStep() {
     long begin = System.nanoTime();
     double learningRate = schedule.learningRate(state.step());
-    List<Batch> microBatches = batches.take(state.epoch(), state.batch());
+    List<Batch> microBatches = readMicroBatches();
     beginStep(learningRate, microBatches);
     for (int i = 0; i < microBatches.size(); i++) {
       control.microBatch(i * training.batchSize());
@@ -182,6 +188,18 @@ public final class Trainer implements AutoCloseable {
     advance(microBatches, outputs, learningRate, System.nanoTime() - begin);
   }
 
+  /** The step's micro-batches; the last step of an epoch takes those that are left. */
+  private List<Batch> readMicroBatches() {
+    int count = Math.min(config.batch().accumulate(), training.batches() - state.batch());
+    while (microBatches.size() < count) {
+      microBatches.add(new Batch(training.batchSize(), training.sequence()));
+    }
+    for (int i = 0; i < count; i++) {
+      loader.read(state.epoch(), state.batch() + i, microBatches.get(i));
+    }
+    return microBatches.subList(0, count);
+  }
+
   private void beginStep(double learningRate, List<Batch> microBatches) {
     long targets = 0;
     for (Batch batch : microBatches) {
@@ -189,8 +207,7 @@ public final class Trainer implements AutoCloseable {
     }
     float clipNorm = (float) schedule.clipNorm(state.step());
     int step = (int) state.step();
-    control.begin(
-        new StepInputs(config.seed(), step, (float) learningRate, clipNorm, 1, targets));
+    control.begin(new StepInputs(config.seed(), step, (float) learningRate, clipNorm, 1, targets));
   }
 
   private void advance(
@@ -200,8 +217,7 @@ public final class Trainer implements AutoCloseable {
       stepTokens += (long) batch.samples() * batch.sequence();
     }
     TrainerState before = state;
-    state =
-        before.advance(microBatches.size(), training.batches(), stepTokens, outputs.updates());
+    state = before.advance(microBatches.size(), training.batches(), stepTokens, outputs.updates());
     emit(
         new TrainingEvent.Step(
             before.step(),
@@ -217,8 +233,8 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
-   * A step whose norm is not finite has updated nothing, so the weights are those of the last good step:
-   * keep them and stop, or drop the step and go on.
+   * A step whose norm is not finite has updated nothing, so the weights are those of the last good
+   * step: keep them and stop, or drop the step and go on.
    */
   private void checkFinite(StepOutputs outputs) {
     if (!outputs.skipped()) {
@@ -275,7 +291,6 @@ public final class Trainer implements AutoCloseable {
     int most = config.watch().evaluationBatches();
     int epoch = state.lastEpoch();
     double trainLoss = evaluator.evaluate(training, epoch - 1, most).loss();
-    double validationLoss = Double.NaN;
     if (validation.isPresent()) {
       validationLoss = evaluator.evaluate(validation.get(), 0, most).loss();
       state = state.evaluated(validationLoss);
@@ -304,7 +319,7 @@ public final class Trainer implements AutoCloseable {
       return;
     }
     long begin = System.nanoTime();
-    Path folder = checkpointer.get().save(state, state.bestStep() > savedStep);
+    Path folder = checkpointer.get().save(state, validationLoss);
     savedStep = state.step();
     double milliseconds = (System.nanoTime() - begin) * 1e-6;
     emit(new TrainingEvent.Saved(state.step(), state.lastEpoch(), folder, milliseconds));
@@ -333,9 +348,10 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  /** Frees what sampling used; model and backend belong to the caller. */
+  /** Ends the reader and frees what sampling used; model and backend belong to the caller. */
   @Override
   public void close() {
+    loader.close();
     decoder.close();
   }
 }

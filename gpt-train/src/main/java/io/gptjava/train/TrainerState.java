@@ -1,8 +1,8 @@
 package io.gptjava.train;
 
 /**
- * Where a run stands: with parameters and moments, all that a checkpoint needs. Random streams and data
- * order are functions of seed, step and epoch, so there is no generator state.
+ * Where a run stands: with parameters and moments, all that a checkpoint needs. Random streams and
+ * data order are functions of seed, step and epoch, so there is no generator state.
  *
  * @param step optimizer steps done: the number of the next step
  * @param epoch epoch of the next batch, from 0

@@ -194,7 +194,7 @@ class SafetensorsTest {
     refuse("a string", "{\"__metadata__\":{\"a\":1}}", 0);
     refuse("an object", "{\"__metadata__\":\"a\"}", 0);
     refuse("an object", "{\"w\":" + "[".repeat(100_000), 0);
-    refuse("a whole number", "{\"w\":{\"shape\":" + "[".repeat(100_000), 0);
+    refuse("nesting depth", "{\"w\":{\"shape\":" + "[".repeat(100_000), 0);
     refuse("not valid JSON", "{\"w\":{" + tensor + "}", 4);
     refuse("closing brace", "{}{}", 0);
     refuse("begin with '{'", " {}", 0);

@@ -7,9 +7,9 @@ import java.util.Arrays;
 import java.util.function.IntPredicate;
 
 /**
- * Continues a sequence of tokens. Within the context length every token costs one row, thanks to the
- * decoder's cache; past it the window slides, and since GPT-2's positions are absolute, each further
- * token recomputes the last {@code contextLength} tokens.
+ * Continues a sequence of tokens. Within the context length every token costs one row, thanks to
+ * the decoder's cache; past it the window slides, and since GPT-2's positions are absolute, each
+ * further token recomputes the last {@code contextLength} tokens.
  */
 public final class Generator {
   private final Decoder decoder;
@@ -25,7 +25,8 @@ public final class Generator {
    * Generates up to {@code maxNewTokens} tokens.
    *
    * @param prompt at least one token; only the last {@code contextLength} take part
-   * @param onToken hears each new token and says whether to go on; a token refused is still returned
+   * @param onToken hears each new token and says whether to go on; a token refused is still
+   *     returned
    * @return prompt and continuation
    * @throws GptException with {@link Failure#USAGE} for an empty prompt or a token the model lacks
    */

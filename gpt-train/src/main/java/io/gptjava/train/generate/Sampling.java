@@ -8,8 +8,8 @@ import io.gptjava.core.GptException;
  *
  * @param temperature logits are divided by it; 0 takes the most likely token (greedy)
  * @param topK only the k most likely tokens take part; 0 for all
- * @param topP only the most likely tokens that together reach this probability take part (Holtzman et
- *     al., 2020); 1 for all
+ * @param topP only the most likely tokens that together reach this probability take part (Holtzman
+ *     et al., 2020); 1 for all
  * @param seed of the random stream
  */
 public record Sampling(double temperature, int topK, double topP, long seed) {

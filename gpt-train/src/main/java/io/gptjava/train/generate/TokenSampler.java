@@ -4,8 +4,8 @@ import io.gptjava.core.Philox;
 import java.util.Arrays;
 
 /**
- * Chooses tokens from logits. The draw for the n-th new token comes from the {@link Philox} stream at
- * index n, so a continuation depends on the seed and on nothing that ran before.
+ * Chooses tokens from logits. The draw for the n-th new token comes from the {@link Philox} stream
+ * at index n, so a continuation depends on the seed and on nothing that ran before.
  */
 public final class TokenSampler {
   private final Sampling sampling;
@@ -53,8 +53,8 @@ public final class TokenSampler {
   }
 
   /**
-   * The distribution that {@link #next} draws from: softmax of the scaled logits over the tokens that
-   * top-k and top-p leave.
+   * The distribution that {@link #next} draws from: softmax of the scaled logits over the tokens
+   * that top-k and top-p leave.
    *
    * @param logits (V)
    * @return (V), valid until the next call

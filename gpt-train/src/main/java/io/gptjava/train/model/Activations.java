@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.function.Function;
 
 /**
- * What a forward pass over (B, T) tokens writes: as {@link Slot}s while planning, as {@link Tensor}s
- * afterwards. N = B·T rows.
+ * What a forward pass over (B, T) tokens writes: as {@link Slot}s while planning, as {@link
+ * Tensor}s afterwards. N = B·T rows.
  *
  * @param tokens (B, T) I32
  * @param targets (N) I32

@@ -13,8 +13,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Runs a model one sequence at a time with a key/value cache: each new token costs one row, whatever
- * came before. Works on weights that somebody else may be training. Not thread-safe.
+ * Runs a model one sequence at a time with a key/value cache: each new token costs one row,
+ * whatever came before. Works on weights that somebody else may be training. Not thread-safe.
  */
 public final class Decoder implements AutoCloseable {
   private static final int MOST_ROWS = 64;

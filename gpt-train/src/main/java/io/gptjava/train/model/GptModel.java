@@ -19,12 +19,12 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
 /**
- * GPT-2 with its forward and backward pass over micro-batches of (B, T) tokens. All memory is allocated
- * when the model is made; a step allocates nothing. The backend owns the memory.
+ * GPT-2 with its forward and backward pass over micro-batches of (B, T) tokens. All memory is
+ * allocated when the model is made; a step allocates nothing. The backend owns the memory.
  *
- * <p>The residual stream passes through fused links: each adds a branch (attention or MLP), drops it
- * out, and normalises the sum for the next branch. Forward and backward read as the mirror of each
- * other.
+ * <p>The residual stream passes through fused links: each adds a branch (attention or MLP), drops
+ * it out, and normalises the sum for the next branch. Forward and backward read as the mirror of
+ * each other.
  */
 public final class GptModel {
   /** Most bytes that the logits of one chunk of rows may take. */
@@ -108,8 +108,7 @@ public final class GptModel {
    *
    * @param ops of the backend that would run it
    */
-  public static MemoryPlan plan(
-      Ops ops, GptConfig config, int batch, int sequence, boolean train) {
+  public static MemoryPlan plan(Ops ops, GptConfig config, int batch, int sequence, boolean train) {
     MemoryPlan plan = new MemoryPlan();
     plan(plan, ops, new ParameterLayout(config), batch, sequence, train);
     return plan;
@@ -204,11 +203,7 @@ public final class GptModel {
   public OptimizerState optimizerState(boolean decayAll) {
     Training t = training();
     return new OptimizerState(
-        weights.flat(),
-        t.gradients.flat(),
-        t.firstMoment,
-        t.secondMoment,
-        layout.ranges(decayAll));
+        weights.flat(), t.gradients.flat(), t.firstMoment, t.secondMoment, layout.ranges(decayAll));
   }
 
   /** Gradients of the weights. */
@@ -235,8 +230,8 @@ public final class GptModel {
   }
 
   /**
-   * Forward and backward pass of the loaded micro-batch: adds its loss to the step's and writes or adds
-   * its gradients.
+   * Forward and backward pass of the loaded micro-batch: adds its loss to the step's and writes or
+   * adds its gradients.
    *
    * @param accumulate whether gradients add to those of earlier micro-batches of the step
    */
@@ -420,8 +415,7 @@ public final class GptModel {
     ModelTensors.Block w = weights.blocks().get(i);
     Training t = training();
     ModelTensors.Block g = t.gradients.blocks().get(i);
-    ops.linearBackwardWeight(
-        layer.activation(), t.dBranch, g.outWeight(), g.outBias(), accumulate);
+    ops.linearBackwardWeight(layer.activation(), t.dBranch, g.outWeight(), g.outBias(), accumulate);
     ops.linearBackwardInput(t.dBranch, w.outWeight(), layer.preActivation(), t.dWide);
     ops.linearBackwardWeight(layer.norm2(), t.dWide, g.fcWeight(), g.fcBias(), accumulate);
     ops.linearBackwardInput(t.dWide, w.fcWeight(), null, t.dNorm);
@@ -460,8 +454,7 @@ public final class GptModel {
         attentionDropout(p, i),
         rows3(t.dQkv),
         workspace);
-    ops.linearBackwardWeight(
-        layer.norm1(), t.dQkv, g.qkvWeight(), g.qkvBiasOrNull(), accumulate);
+    ops.linearBackwardWeight(layer.norm1(), t.dQkv, g.qkvWeight(), g.qkvBiasOrNull(), accumulate);
     ops.linearBackwardInput(t.dQkv, w.qkvWeight(), null, t.dNorm);
     ops.residualLayerNormBackward(
         t.dNorm,

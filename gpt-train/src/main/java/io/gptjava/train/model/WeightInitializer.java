@@ -11,9 +11,9 @@ import java.lang.foreign.ValueLayout;
 import java.util.stream.IntStream;
 
 /**
- * Draws initial weights from the {@link Philox} stream of each tensor, one 32-bit word per element, on
- * the host: the same seed gives the same weights on every backend and machine. Vocabulary padding is
- * zero.
+ * Draws initial weights from the {@link Philox} stream of each tensor, one 32-bit word per element,
+ * on the host: the same seed gives the same weights on every backend and machine. Vocabulary
+ * padding is zero.
  */
 public final class WeightInitializer {
   private static final float GPT2_STDDEV = 0.02f;

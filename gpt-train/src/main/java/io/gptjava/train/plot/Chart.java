@@ -125,7 +125,8 @@ public final class Chart {
     // Without the document type, which readers would look up on the network.
     String picture = text.toString();
     return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-        + picture.substring(picture.indexOf("<svg "))
+        + picture
+            .substring(picture.indexOf("<svg "))
             .replaceFirst("<svg ", "<svg viewBox=\"0 0 %d %d\" ".formatted(WIDTH, HEIGHT));
   }
 

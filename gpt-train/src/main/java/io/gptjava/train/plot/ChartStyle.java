@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
 import org.jfree.chart.JFreeChart;
+import org.jfree.chart.annotations.XYTitleAnnotation;
 import org.jfree.chart.axis.AxisLocation;
 import org.jfree.chart.axis.NumberAxis;
 import org.jfree.chart.axis.NumberTickUnit;
@@ -23,12 +24,13 @@ import org.jfree.chart.title.LegendTitle;
 import org.jfree.chart.ui.RectangleAnchor;
 import org.jfree.chart.ui.RectangleEdge;
 import org.jfree.chart.ui.RectangleInsets;
-import org.jfree.chart.annotations.XYTitleAnnotation;
 import org.jfree.data.Range;
 import org.jfree.data.xy.XYSeries;
 import org.jfree.data.xy.XYSeriesCollection;
 
-/** How charts look: light, thin axes, a faint grid, colours that colour-blind readers tell apart. */
+/**
+ * How charts look: light, thin axes, a faint grid, colours that colour-blind readers tell apart.
+ */
 final class ChartStyle {
   private static final String FONT = Font.SANS_SERIF;
   private static final Color INK = new Color(0x33, 0x38, 0x40);
@@ -127,8 +129,7 @@ final class ChartStyle {
   private static BasicStroke stroke(boolean solid) {
     return solid
         ? new BasicStroke(LINE, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND)
-        : new BasicStroke(
-            LINE, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1f, DASH_DOT, 0f);
+        : new BasicStroke(LINE, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1f, DASH_DOT, 0f);
   }
 
   private static Range epochRange(List<Curve> curves) {
@@ -220,8 +221,7 @@ final class ChartStyle {
   }
 
   private static LegendTitle legend(XYPlot plot) {
-    LegendTitle legend =
-        new LegendTitle(() -> plot.getRenderer().getLegendItems());
+    LegendTitle legend = new LegendTitle(() -> plot.getRenderer().getLegendItems());
     legend.setItemFont(new Font(FONT, Font.PLAIN, 12));
     legend.setItemPaint(INK);
     legend.setBackgroundPaint(new Color(255, 255, 255, 230));

@@ -55,8 +55,8 @@ public final class LossPlot {
 
   /**
    * Writes {@code loss} and {@code learning-rate} as SVG, PNG and PDF into a folder. A run is worth
-   * more than its pictures: whatever goes wrong (no fonts, no graphics library, no space) comes back
-   * as text.
+   * more than its pictures: whatever goes wrong (no fonts, no graphics library, no space) comes
+   * back as text.
    *
    * @return why a chart is missing; empty if all are there
    */

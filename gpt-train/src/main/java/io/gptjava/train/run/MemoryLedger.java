@@ -50,11 +50,14 @@ public record MemoryLedger(List<Entry> entries) {
     return entries.stream().mapToLong(Entry::bytes).reduce(0, Math::addExact);
   }
 
-  /** A table for people: role, MiB, share, detail; the last line is the total. Ends in a newline. */
+  /**
+   * A table for people: role, MiB, share, detail; the last line is the total. Ends in a newline.
+   */
   public String table() {
     long total = totalBytes();
     int width =
-        Math.max("total".length(), entries.stream().mapToInt(e -> e.role().length()).max().orElse(0));
+        Math.max(
+            "total".length(), entries.stream().mapToInt(e -> e.role().length()).max().orElse(0));
     StringBuilder table = new StringBuilder();
     for (Entry entry : entries) {
       row(table, width, entry, total);

@@ -214,14 +214,10 @@ public final class RunFolder implements AutoCloseable {
       return node;
     } catch (com.fasterxml.jackson.core.JacksonException e) {
       throw new GptException(
-          Failure.CHECKPOINT,
-          "%s is damaged: %s".formatted(file, e.getOriginalMessage()),
-          e);
+          Failure.CHECKPOINT, "%s is damaged: %s".formatted(file, e.getOriginalMessage()), e);
     } catch (IOException e) {
       throw new GptException(
-          Failure.CHECKPOINT,
-          "Cannot read %s: %s".formatted(file, DurableFiles.reason(e)),
-          e);
+          Failure.CHECKPOINT, "Cannot read %s: %s".formatted(file, DurableFiles.reason(e)), e);
     }
   }
 

@@ -73,8 +73,7 @@ public record RunHistory(
     } catch (IOException e) {
       throw new GptException(
           Failure.DATA,
-          "Cannot read %s: %s; give the folder of a run"
-              .formatted(file, DurableFiles.reason(e)),
+          "Cannot read %s: %s; give the folder of a run".formatted(file, DurableFiles.reason(e)),
           e);
     } catch (UncheckedIOException e) {
       throw new GptException(

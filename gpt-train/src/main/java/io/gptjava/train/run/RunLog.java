@@ -32,8 +32,7 @@ import java.util.stream.Stream;
  */
 public final class RunLog implements TrainingListener, AutoCloseable {
   private static final List<String> STEP_COLUMNS =
-      List.of(
-          "step", "epoch", "loss", "lr", "grad_norm", "tokens", "ms", "tokens_per_second");
+      List.of("step", "epoch", "loss", "lr", "grad_norm", "tokens", "ms", "tokens_per_second");
   private static final List<String> EVALUATION_COLUMNS =
       List.of("step", "epoch", "train_loss", "val_loss", "tokens");
 
@@ -57,8 +56,7 @@ public final class RunLog implements TrainingListener, AutoCloseable {
   private RunLog(Path run, long resumedFrom, boolean csv) {
     Path file = run.resolve(RunHistory.FILE);
     List<JsonNode> kept = resumedFrom < 0 ? List.of() : cut(file, resumedFrom);
-    metrics =
-        output(file, StandardOpenOption.APPEND, "", event -> Json.line(event) + "\n");
+    metrics = output(file, StandardOpenOption.APPEND, "", event -> Json.line(event) + "\n");
     derive(run.resolve("samples.txt"), "", RunLog::sample);
     if (csv) {
       derive(

@@ -68,8 +68,7 @@ class LossPlotTest {
     assertEquals("Epochs", epochs.getLabel());
     ValueAxis tokens = plot.getDomainAxis(1);
     assertEquals("Tokens seen", tokens.getLabel());
-    assertEquals(
-        4608 * epochs.getRange().getUpperBound(), tokens.getRange().getUpperBound(), 1e-6);
+    assertEquals(4608 * epochs.getRange().getUpperBound(), tokens.getRange().getUpperBound(), 1e-6);
     assertEquals(1, plot.getAnnotations().size(), "the legend lies inside the plot");
   }
 
@@ -90,13 +89,11 @@ class LossPlotTest {
 
   @Test
   void severalRunsOfTheSameNameShareAChart() {
-    XYPlot plot =
-        plot(LossPlot.losses(List.of(textbook("a", true, 0), textbook("a", true, 0.5))));
+    XYPlot plot = plot(LossPlot.losses(List.of(textbook("a", true, 0), textbook("a", true, 0.5))));
     assertEquals(4, plot.getDataset().getSeriesCount());
     assertEquals(
         plot.getRenderer().getSeriesPaint(2), plot.getRenderer().getSeriesPaint(3), "one run");
-    assertFalse(
-        plot.getRenderer().getSeriesPaint(0).equals(plot.getRenderer().getSeriesPaint(2)));
+    assertFalse(plot.getRenderer().getSeriesPaint(0).equals(plot.getRenderer().getSeriesPaint(2)));
   }
 
   @Test
@@ -108,8 +105,7 @@ class LossPlotTest {
             "nan",
             List.of(
                 new TrainingEvent.Started(-1, 1, 1, 1, 0, 1, "test"),
-                new TrainingEvent.Step(
-                    0, 1, 0, Double.NaN, 1e-3, Double.NaN, true, 512, 1, 1)));
+                new TrainingEvent.Step(0, 1, 0, Double.NaN, 1e-3, Double.NaN, true, 512, 1, 1)));
     assertEquals(Optional.empty(), LossPlot.write(nan, folder));
   }
 
@@ -164,13 +160,11 @@ class LossPlotTest {
 
   @Test
   void aChartThatCannotBeWrittenIsAWarning() {
-    Optional<String> warning =
-        LossPlot.write(textbook("run", true, 0), folder.resolve("missing"));
+    Optional<String> warning = LossPlot.write(textbook("run", true, 0), folder.resolve("missing"));
     assertTrue(warning.orElseThrow().contains("loss.svg"), warning.get());
     GptException e =
         assertThrows(
-            GptException.class,
-            () -> LossPlot.losses(List.of()).write(folder.resolve("loss.gif")));
+            GptException.class, () -> LossPlot.losses(List.of()).write(folder.resolve("loss.gif")));
     assertEquals(Failure.USAGE, e.failure());
     assertTrue(e.getMessage().contains(".svg, .png, .pdf"), e.getMessage());
   }
