@@ -7,6 +7,7 @@ import java.awt.Font;
 import java.awt.Paint;
 import java.text.DecimalFormat;
 import java.text.DecimalFormatSymbols;
+import java.text.FieldPosition;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
@@ -71,14 +72,13 @@ final class ChartStyle {
     }
     NumberAxis epochs = new NumberAxis("Epochs");
     epochs.setStandardTickUnits(NumberAxis.createIntegerTickUnits());
-    epochs.setRange(epochRange(curves), true, false);
+    epochs.setRange(epochRange(runs), true, false);
     NumberAxis values = new NumberAxis(valueLabel);
     values.setAutoRangeIncludesZero(false);
     values.setUpperMargin(0.06);
     values.setLowerMargin(0.06);
     if (valueLabel.startsWith("Learning")) {
-      values.setNumberFormatOverride(
-          new DecimalFormat("0.##E0", DecimalFormatSymbols.getInstance(Locale.ROOT)));
+      values.setNumberFormatOverride(new RateFormat());
     }
     XYPlot plot = new XYPlot(data, epochs, values, renderer);
     tokensPerEpoch(runs).ifPresent(tokens -> addTokenAxis(plot, epochs.getRange(), tokens));
@@ -116,7 +116,7 @@ final class ChartStyle {
 
   private static XYSeries series(Key key, Curve curve) {
     XYSeries series = new XYSeries(key, false, true);
-    curve.points().forEach(p -> series.add(p.x(), p.y(), false));
+    curve.thinned().forEach(p -> series.add(p.x(), p.y(), false));
     return series;
   }
 
@@ -132,11 +132,12 @@ final class ChartStyle {
         : new BasicStroke(LINE, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1f, DASH_DOT, 0f);
   }
 
-  private static Range epochRange(List<Curve> curves) {
+  /** From the first to the last step of the longest run, whatever the curves show of it. */
+  private static Range epochRange(List<RunHistory> runs) {
     double last =
-        curves.stream()
-            .flatMap(c -> c.points().stream())
-            .mapToDouble(Curve.Point::x)
+        runs.stream()
+            .filter(run -> !run.steps().isEmpty())
+            .mapToDouble(run -> run.epochsAfter(run.steps().getLast().step()))
             .max()
             .orElse(1);
     return new Range(0, last * 1.02);
@@ -191,6 +192,23 @@ final class ChartStyle {
     @Override
     public String valueToString(double value) {
       return value == 0 ? "0" : super.valueToString(value / scale);
+    }
+  }
+
+  /** Writes 4e-4, and 0 without an exponent. */
+  private static final class RateFormat extends DecimalFormat {
+    private static final long serialVersionUID = 1L;
+
+    RateFormat() {
+      super("0.##E0", DecimalFormatSymbols.getInstance(Locale.ROOT));
+      DecimalFormatSymbols symbols = getDecimalFormatSymbols();
+      symbols.setExponentSeparator("e");
+      setDecimalFormatSymbols(symbols);
+    }
+
+    @Override
+    public StringBuffer format(double value, StringBuffer result, FieldPosition position) {
+      return value == 0 ? result.append('0') : super.format(value, result, position);
     }
   }
 
