@@ -1,0 +1,163 @@
+package io.gptjava.train.data;
+
+import io.gptjava.core.Failure;
+import io.gptjava.core.GptException;
+import java.io.IOException;
+import java.nio.file.FileVisitOption;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.PathMatcher;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
+
+/**
+ * What the paths of {@code --data} or {@code --val-data} stand for: either text files or token
+ * shards, in the order given.
+ *
+ * <p>A file is taken as it is, a shard if its name ends in {@code .bin}. A directory stands for all
+ * {@code .txt}, {@code .text}, {@code .md} and {@code .bin} files below it, sorted by path; hidden
+ * and empty ones are passed over. A path that does not exist and holds {@code *}, {@code ?}, {@code
+ * [} or a brace is a glob as of {@link java.nio.file.FileSystem#getPathMatcher}, sorted too.
+ *
+ * @param files at least one
+ * @param shards whether the files are token shards
+ */
+public record DataPaths(List<Path> files, boolean shards) {
+  private static final List<String> TEXT_ENDINGS = List.of(".txt", ".text", ".md");
+  private static final String SHARD_ENDING = ".bin";
+
+  /** Copies the list. */
+  public DataPaths {
+    files = List.copyOf(files);
+  }
+
+  /**
+   * Finds the files.
+   *
+   * @param flag what errors call the paths: {@code --data} or {@code --val-data}
+   * @throws GptException with {@link Failure#DATA}
+   */
+  public static DataPaths resolve(String flag, List<Path> paths) {
+    List<Path> files = new ArrayList<>();
+    for (Path path : paths) {
+      try {
+        add(flag, path, files);
+      } catch (IOException e) {
+        throw new GptException(
+            Failure.DATA, "%s %s cannot be read: %s".formatted(flag, path, e.getMessage()), e);
+      }
+    }
+    long shards = files.stream().filter(DataPaths::isShard).count();
+    if (shards != 0 && shards != files.size()) {
+      throw new GptException(
+          Failure.DATA,
+          "%s mixes text (%s) and token shards (%s); turn the text into shards with gpt tokenize first"
+              .formatted(
+                  flag,
+                  files.stream()
+                      .filter(Predicate.not(DataPaths::isShard))
+                      .findFirst()
+                      .orElseThrow(),
+                  files.stream().filter(DataPaths::isShard).findFirst().orElseThrow()));
+    }
+    return new DataPaths(files, shards != 0);
+  }
+
+  private static void add(String flag, Path path, List<Path> files) throws IOException {
+    if (Files.isDirectory(path)) {
+      List<Path> found = below(path, file -> isShard(file) || hasEnding(file, TEXT_ENDINGS));
+      if (found.isEmpty()) {
+        throw new GptException(
+            Failure.DATA,
+            "%s %s holds no text: no .txt, .text, .md or .bin file with anything in it; name the files, or a glob such as '%s'"
+                .formatted(flag, path, path.resolve("*.csv")));
+      }
+      files.addAll(found);
+    } else if (Files.exists(path)) {
+      if (!Files.isRegularFile(path)) {
+        throw new GptException(
+            Failure.DATA,
+            "%s %s is neither a file nor a directory; save its text to a file first"
+                .formatted(flag, path));
+      }
+      if (Files.size(path) == 0) {
+        throw new GptException(
+            Failure.DATA, "%s %s is empty; give a file with text".formatted(flag, path));
+      }
+      files.add(path);
+    } else if (isGlob(path)) {
+      List<Path> found = glob(path);
+      if (found.isEmpty()) {
+        throw new GptException(
+            Failure.DATA,
+            "%s %s matches no file with anything in it; check the pattern".formatted(flag, path));
+      }
+      files.addAll(found);
+    } else {
+      throw new GptException(
+          Failure.DATA,
+          "%s %s does not exist (looked in %s); check the path"
+              .formatted(flag, path, path.toAbsolutePath().getParent()));
+    }
+  }
+
+  private static List<Path> glob(Path pattern) throws IOException {
+    Path root = pattern.isAbsolute() ? pattern.getRoot() : Path.of("");
+    int fixed = 0;
+    while (fixed < pattern.getNameCount() - 1 && !isGlob(pattern.getName(fixed))) {
+      root = root.resolve(pattern.getName(fixed++));
+    }
+    if (!Files.isDirectory(root)) {
+      return List.of();
+    }
+    Path rest = pattern.subpath(fixed, pattern.getNameCount());
+    PathMatcher matcher = pattern.getFileSystem().getPathMatcher("glob:" + rest);
+    Path start = root;
+    return below(root, file -> matcher.matches(start.relativize(file)));
+  }
+
+  private static List<Path> below(Path folder, Predicate<Path> wanted) throws IOException {
+    List<Path> found = new ArrayList<>();
+    try (Stream<Path> walk = Files.walk(folder, FileVisitOption.FOLLOW_LINKS)) {
+      for (Path file : (Iterable<Path>) walk::iterator) {
+        if (Files.isRegularFile(file)
+            && !isHidden(folder.relativize(file))
+            && wanted.test(file)
+            && Files.size(file) > 0) {
+          found.add(file);
+        }
+      }
+    } catch (java.io.UncheckedIOException e) {
+      throw e.getCause();
+    }
+    // By text rather than Path::compareTo, which differs from system to system.
+    found.sort(Comparator.comparing(Path::toString));
+    return found;
+  }
+
+  private static boolean isHidden(Path relative) {
+    for (Path part : relative) {
+      if (part.toString().startsWith(".")) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static boolean isGlob(Path path) {
+    return path.toString().chars().anyMatch(c -> "*?[{".indexOf(c) >= 0);
+  }
+
+  private static boolean isShard(Path file) {
+    return hasEnding(file, List.of(SHARD_ENDING));
+  }
+
+  private static boolean hasEnding(Path file, List<String> endings) {
+    String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
+    return endings.stream().anyMatch(name::endsWith);
+  }
+}
