@@ -38,6 +38,7 @@ final class StandardError {
     }
   }
 
+  @SuppressWarnings("restricted") // one call into the C library
   private static void duplicate(int descriptor) {
     Linker linker = Linker.nativeLinker();
     FunctionDescriptor type =

@@ -1,6 +1,7 @@
 package io.gptjava.cli.command;
 
 import io.gptjava.cli.CliContext;
+import io.gptjava.cli.run.SystemMemory;
 import io.gptjava.core.BackendProvider;
 import io.gptjava.core.Backends;
 import io.gptjava.train.run.Environment;

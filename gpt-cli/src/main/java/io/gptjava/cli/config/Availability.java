@@ -60,17 +60,11 @@ public final class Availability {
           "%s %s is for the CUDA backend, which is not part of this build; leave it out"
               .formatted(settings.spelled("blas"), settings.text("blas")));
     }
-    if (settings.text("on-nan").equals("rollback")) {
-      throw new GptException(
-          Failure.USAGE,
-          "%s rollback is not part of this build; use --on-nan stop, then gpt resume --from STEP"
-              .formatted(settings.spelled("on-nan")));
-    }
     for (String log : settings.text("log").split(",")) {
-      if (!log.equals("jsonl")) {
+      if (log.equals("tensorboard")) {
         throw new GptException(
             Failure.USAGE,
-            "%s %s is not part of this build; use --log jsonl"
+            "%s %s is not part of this build; use --log jsonl,csv"
                 .formatted(settings.spelled("log"), log));
       }
     }

@@ -24,16 +24,16 @@ public final class ResolvedSettings {
   /**
    * A value as {@code config.json} records it.
    *
-   * @param value its text
+   * @param values its texts: one, or several paths
    * @param origin {@code default}, {@code preset NAME}, {@code file NAME}, {@code environment NAME}
    *     or {@code flag}
    */
-  public record Recorded(String value, String origin) {}
+  public record Recorded(List<String> values, String origin) {}
 
   /** All values by key. */
   public Map<String, Recorded> recorded() {
     Map<String, Recorded> all = new LinkedHashMap<>();
-    items.forEach((key, item) -> all.put(key, new Recorded(text(key), item.origin())));
+    items.forEach((key, item) -> all.put(key, new Recorded(item.values(), item.origin())));
     return all;
   }
 

@@ -48,6 +48,13 @@ public final class SettingsResolver {
     return merge(name, List.of());
   }
 
+  /** The settings of an earlier run with changes. */
+  public static ResolvedSettings restore(Layer recorded, Layer changes) {
+    Map<String, Layer.Item> values = new LinkedHashMap<>(recorded.items());
+    lay(changes, values);
+    return new ResolvedSettings(values);
+  }
+
   private static ResolvedSettings merge(String preset, List<Layer> layers) {
     Map<String, Layer.Item> values = new LinkedHashMap<>();
     lay(Presets.defaults(), values);

@@ -1,4 +1,4 @@
-package io.gptjava.cli.command;
+package io.gptjava.cli.run;
 
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
@@ -11,7 +11,7 @@ import java.util.OptionalLong;
 import java.util.stream.Stream;
 
 /** How much memory the machine can still give. */
-final class SystemMemory {
+public final class SystemMemory {
   private static final Path MEMINFO = Path.of("/proc/meminfo");
   private static final Path GROUP_LIMIT = Path.of("/sys/fs/cgroup/memory.max");
   private static final double GIB = 1L << 30;
@@ -19,7 +19,7 @@ final class SystemMemory {
   private SystemMemory() {}
 
   /** Bytes available on the machine or in its container; empty where the system does not tell. */
-  static OptionalLong availableBytes() {
+  public static OptionalLong availableBytes() {
     OptionalLong machine = machine();
     OptionalLong group = group();
     if (machine.isEmpty() || group.isEmpty()) {
