@@ -1,13 +1,320 @@
 package io.gptjava.train.run;
 
+import io.gptjava.core.Backend;
+import io.gptjava.core.Failure;
+import io.gptjava.core.GptException;
+import io.gptjava.core.OptimizerState;
+import io.gptjava.train.model.ParameterLayout;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
 
+/**
+ * The checkpoints of a run: folders named by the number of optimizer steps done, written whole or
+ * not at all. A save goes to a temporary sibling; every file is forced to disk, the manifest last;
+ * then the folder is renamed. So a process that dies at any point leaves the earlier checkpoints,
+ * and at most a temporary folder that the next opening removes.
+ */
 public final class CheckpointStore {
-  static String folderName(long n) {
-    return "%06d".formatted(n);
+  private static final String TEMPORARY = ".tmp-";
+  private static final String REPLACED = ".old-";
+
+  /** What a checkpoint needs beyond its tensors: headers and small files. */
+  private static final long SLACK_BYTES = 4L << 20;
+
+  private final Path run;
+  private final Path folder;
+  private final FreeSpace freeSpace;
+
+  /** Bytes that can still be written to where a folder is. */
+  interface FreeSpace {
+    long bytes(Path folder) throws IOException;
   }
 
-  static OptionalLong number(String n) {
-    return n.matches("\\d{6,18}") ? OptionalLong.of(Long.parseLong(n)) : OptionalLong.empty();
+  /** Opens the checkpoints of a run and cleans up after processes that were killed. */
+  public CheckpointStore(RunFolder run) {
+    this(run, path -> Files.getFileStore(path).getUsableSpace());
+  }
+
+  CheckpointStore(RunFolder run, FreeSpace freeSpace) {
+    this.run = run.path();
+    this.folder = run.checkpoints();
+    this.freeSpace = freeSpace;
+    try {
+      recover();
+    } catch (IOException e) {
+      throw DurableFiles.cannotWrite(folder, "check the folder's permissions", e);
+    }
+  }
+
+  private void recover() throws IOException {
+    for (String name : names(folder)) {
+      if (name.startsWith(REPLACED)) {
+        Path original = folder.resolve(name.substring(REPLACED.length()));
+        if (Files.exists(original)) {
+          remove(folder.resolve(name));
+        } else {
+          DurableFiles.rename(folder.resolve(name), original);
+        }
+      }
+    }
+    for (String name : names(folder)) {
+      if (name.startsWith(TEMPORARY)) {
+        DurableFiles.deleteTree(folder.resolve(name));
+      }
+    }
+  }
+
+  private static List<String> names(Path folder) throws IOException {
+    try (Stream<Path> entries = Files.list(folder)) {
+      return entries.map(entry -> entry.getFileName().toString()).sorted().toList();
+    }
+  }
+
+  /** Name of a checkpoint's folder. */
+  static String folderName(long step) {
+    return "%06d".formatted(step);
+  }
+
+  /** The number in a checkpoint folder's name; empty for other names. */
+  static OptionalLong number(String name) {
+    return name.matches("\\d{6,18}") ? OptionalLong.of(Long.parseLong(name)) : OptionalLong.empty();
+  }
+
+  /**
+   * The checkpoints of a run, oldest first; needs no lock.
+   *
+   * @param run its folder
+   */
+  public static List<Long> list(Path run) {
+    Path folder = run.resolve("checkpoints");
+    try {
+      return Files.isDirectory(folder)
+          ? names(folder).stream()
+              .map(CheckpointStore::number)
+              .flatMapToLong(OptionalLong::stream)
+              .sorted()
+              .boxed()
+              .toList()
+          : List.of();
+    } catch (IOException e) {
+      throw new GptException(
+          Failure.CHECKPOINT, "Cannot read %s: %s".formatted(folder, DurableFiles.reason(e)), e);
+    }
+  }
+
+  /** Folder of a checkpoint, whether it exists or not. */
+  public static Path folder(Path run, long step) {
+    return run.resolve("checkpoints").resolve(folderName(step));
+  }
+
+  /** Newest checkpoint of a run; needs no lock. */
+  public static OptionalLong latest(Path run) {
+    List<Long> steps = list(run);
+    return steps.isEmpty() ? OptionalLong.empty() : OptionalLong.of(steps.getLast());
+  }
+
+  /**
+   * The checkpoint with the lowest validation loss, the earliest of equals; needs no lock.
+   *
+   * @return empty if none has one
+   */
+  public static OptionalLong best(Path run) {
+    record Candidate(long step, double loss) {}
+    return list(run).stream()
+        .map(step -> new Candidate(step, validationLoss(folder(run, step))))
+        .filter(candidate -> !Double.isNaN(candidate.loss()))
+        .min(Comparator.comparingDouble(Candidate::loss).thenComparingLong(Candidate::step))
+        .map(candidate -> OptionalLong.of(candidate.step()))
+        .orElse(OptionalLong.empty());
+  }
+
+  private static double validationLoss(Path checkpoint) {
+    try {
+      return CheckpointInfo.read(checkpoint).validationLoss();
+    } catch (GptException _) {
+      return Double.NaN; // damaged: opening it will say so
+    }
+  }
+
+  /**
+   * Opens and verifies a checkpoint of a run; needs no lock.
+   *
+   * @throws GptException with {@link Failure#USAGE} if there is no such checkpoint, {@link
+   *     Failure#CHECKPOINT} if it is damaged; the message names the newest one that is whole
+   */
+  public static Checkpoint open(Path run, long step) {
+    Path checkpoint = folder(run, step);
+    if (!Files.isDirectory(checkpoint)) {
+      List<Long> steps = list(run);
+      throw new GptException(
+          Failure.USAGE,
+          "%s has no checkpoint %s; %s"
+              .formatted(
+                  run,
+                  folderName(step),
+                  steps.isEmpty()
+                      ? "it has none"
+                      : "it has "
+                          + String.join(
+                              ", ", steps.stream().map(CheckpointStore::folderName).toList())));
+    }
+    Optional<String> damage = Checkpoint.findDamage(checkpoint);
+    if (damage.isPresent()) {
+      throw new GptException(
+          Failure.CHECKPOINT,
+          "checkpoints/%s/%s: %s".formatted(folderName(step), damage.get(), advice(run, step)));
+    }
+    return Checkpoint.open(checkpoint);
+  }
+
+  private static String advice(Path run, long damaged) {
+    return list(run).reversed().stream()
+        .filter(step -> step != damaged && Checkpoint.findDamage(folder(run, step)).isEmpty())
+        .findFirst()
+        .map(
+            step ->
+                "last good is %s\nContinue from it with: gpt resume %s --from %d"
+                    .formatted(folderName(step), run, step))
+        .orElse("no other checkpoint of this run is good; start it anew");
+  }
+
+  /**
+   * Writes a checkpoint and removes those that need not be kept. An existing one of the same number
+   * is replaced.
+   *
+   * @param keep newest checkpoints to keep besides the best; 0 for all
+   * @return its folder
+   * @throws GptException with {@link Failure#CAPACITY} if the disk is full; earlier checkpoints are
+   *     as they were
+   */
+  public Path save(
+      Backend backend,
+      ParameterLayout layout,
+      OptimizerState state,
+      CheckpointInfo info,
+      int keep) {
+    String name = folderName(info.state().step());
+    Path target = folder.resolve(name);
+    Path temporary = folder.resolve(TEMPORARY + name + "-" + ProcessHandle.current().pid());
+    try {
+      checkSpace(name, layout);
+      DurableFiles.deleteTree(temporary);
+      Files.createDirectory(temporary);
+      Checkpoint.write(temporary, backend, layout, state, info);
+      DurableFiles.forceFolder(temporary);
+      replace(temporary, target, folder.resolve(REPLACED + name));
+    } catch (IOException e) {
+      throw failed(name, temporary, DurableFiles.reason(e), e);
+    } catch (GptException e) {
+      throw e.failure() == Failure.CAPACITY && e.getCause() instanceof IOException cause
+          ? failed(name, temporary, DurableFiles.reason(cause), cause)
+          : e;
+    }
+    prune(info.state().step(), keep);
+    return target;
+  }
+
+  private static void replace(Path temporary, Path target, Path replaced) throws IOException {
+    boolean exists = Files.exists(target);
+    if (exists) {
+      DurableFiles.rename(target, replaced);
+    }
+    try {
+      DurableFiles.rename(temporary, target);
+    } catch (IOException e) {
+      if (exists) {
+        DurableFiles.rename(replaced, target);
+      }
+      throw e;
+    }
+    if (exists) {
+      remove(replaced);
+    }
+  }
+
+  private void checkSpace(String name, ParameterLayout layout) throws IOException {
+    long values = 0;
+    for (ParameterLayout.Parameter parameter : layout.parameters()) {
+      values += parameter.logicalCount();
+    }
+    long needed = 3 * values * Float.BYTES + SLACK_BYTES;
+    long free = freeSpace.bytes(folder);
+    if (free < needed) {
+      throw new GptException(
+          Failure.CAPACITY,
+          """
+          Cannot save checkpoint %s: it needs %,d MB and the disk of %s has %,d MB free
+          %s"""
+              .formatted(name, needed / 1_000_000, folder, free / 1_000_000, remedy()));
+    }
+  }
+
+  private GptException failed(String name, Path temporary, String reason, IOException e) {
+    try {
+      DurableFiles.deleteTree(temporary);
+    } catch (IOException suppressed) {
+      e.addSuppressed(suppressed); // the next opening tries again
+    }
+    return new GptException(
+        Failure.CAPACITY,
+        "Cannot save checkpoint %s in %s: %s\n%s".formatted(name, folder, reason, remedy()),
+        e);
+  }
+
+  private String remedy() {
+    OptionalLong latest = latest(run);
+    return latest.isEmpty()
+        ? "Free some disk space, or choose an --out on another disk"
+        : "Free some disk space, then continue from checkpoint %s with: gpt resume %s"
+            .formatted(folderName(latest.getAsLong()), run);
+  }
+
+  /** Keeps the newest, the best, and the one just written. */
+  private void prune(long written, int keep) {
+    if (keep <= 0) {
+      return;
+    }
+    List<Long> steps = list(run);
+    Set<Long> kept = new TreeSet<>(steps.subList(Math.max(0, steps.size() - keep), steps.size()));
+    kept.add(written);
+    best(run).ifPresent(kept::add);
+    List<Long> surplus = new ArrayList<>(steps);
+    surplus.removeAll(kept);
+    surplus.forEach(this::delete);
+  }
+
+  /**
+   * Deletes the checkpoints after a step: those of the future that a run leaves when it goes back.
+   * Best called after its first save, so that the run always has a checkpoint.
+   *
+   * @param step number of the last checkpoint to keep
+   */
+  public void discardAfter(long step) {
+    list(run).stream().filter(later -> later > step).forEach(this::delete);
+  }
+
+  private void delete(long step) {
+    try {
+      remove(folder(run, step));
+    } catch (IOException e) {
+      throw DurableFiles.cannotWrite(folder(run, step), "check the folder's permissions", e);
+    }
+  }
+
+  /** Renames a folder before deleting it, so that no half of a checkpoint keeps its name. */
+  private static void remove(Path checkpoint) throws IOException {
+    Path temporary = checkpoint.resolveSibling(TEMPORARY + "gone-" + checkpoint.getFileName());
+    DurableFiles.deleteTree(temporary);
+    DurableFiles.rename(checkpoint, temporary);
+    DurableFiles.deleteTree(temporary);
   }
 }

@@ -54,8 +54,7 @@ public record FlatParameters(Backend backend, ParameterLayout layout, Tensor fla
   void write(Source source) {
     boolean direct = flat.memory().hostAccessible();
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment host =
-          direct ? flat.segment() : arena.allocate(flat.byteSize(), Long.BYTES);
+      MemorySegment host = direct ? flat.segment() : arena.allocate(flat.byteSize(), Long.BYTES);
       List<Parameter> parameters = layout.parameters();
       for (int i = 0; i < parameters.size(); i++) {
         Parameter parameter = parameters.get(i);
@@ -73,7 +72,6 @@ public record FlatParameters(Backend backend, ParameterLayout layout, Tensor fla
 
   /** The logical elements of a parameter within a host copy of the buffer. */
   static MemorySegment logical(MemorySegment host, Parameter parameter) {
-    return host.asSlice(
-        parameter.offset() * Float.BYTES, parameter.logicalCount() * Float.BYTES);
+    return host.asSlice(parameter.offset() * Float.BYTES, parameter.logicalCount() * Float.BYTES);
   }
 }

@@ -81,8 +81,7 @@ record Manifest(List<Entry> files) {
       if (!name.matches("[A-Za-z0-9_.-]+") || !crc.matches("[0-9a-f]{8}")) {
         throw new Malformed("an entry is not a file's: " + file);
       }
-      files.add(
-          new Entry(name, file.path("bytes").asLong(-1), HexFormat.fromHexDigitsToLong(crc)));
+      files.add(new Entry(name, file.path("bytes").asLong(-1), HexFormat.fromHexDigitsToLong(crc)));
     }
     if (files.isEmpty()) {
       throw new Malformed("it lists no files");
@@ -116,10 +115,7 @@ record Manifest(List<Entry> files) {
       return Optional.of(
           "%s is %s (it has %d bytes, the manifest says %d)"
               .formatted(
-                  file.name(),
-                  size < file.bytes() ? "truncated" : "too long",
-                  size,
-                  file.bytes()));
+                  file.name(), size < file.bytes() ? "truncated" : "too long", size, file.bytes()));
     } catch (IOException e) {
       return Optional.of("%s is missing (%s)".formatted(file.name(), DurableFiles.reason(e)));
     }

@@ -92,7 +92,8 @@ public final class ModelFolder implements AutoCloseable {
       }
       if (!tensor.shape().equals(parameter.logicalShape())) {
         throw failure(
-            "%s should have the shape %s by config.json".formatted(tensor, parameter.logicalShape()));
+            "%s should have the shape %s by config.json"
+                .formatted(tensor, parameter.logicalShape()));
       }
     }
     if (!config.qkvBias()) {
@@ -156,8 +157,7 @@ public final class ModelFolder implements AutoCloseable {
       throw failure(difference);
     }
     target.write(
-        (parameter, memory) ->
-            file.copyFloats(tensors.get(parameter.name()).name(), memory));
+        (parameter, memory) -> file.copyFloats(tensors.get(parameter.name()).name(), memory));
   }
 
   private static String firstDifference(String... pairs) {
@@ -201,8 +201,7 @@ public final class ModelFolder implements AutoCloseable {
       files.add(new Manifest.Entry(WEIGHTS, written.bytes(), written.crc32c()));
     }
     files.add(Manifest.write(folder, HuggingFaceConfig.FILE, HuggingFaceConfig.toJson(config)));
-    files.add(
-        Manifest.write(folder, "tokenizer_config.json", HuggingFaceConfig.tokenizer(config)));
+    files.add(Manifest.write(folder, "tokenizer_config.json", HuggingFaceConfig.tokenizer(config)));
     return files;
   }
 
