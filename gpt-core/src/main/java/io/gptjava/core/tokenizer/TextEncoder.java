@@ -21,8 +21,8 @@ public interface TextEncoder {
   }
 
   /**
-   * The last place where a text may be cut, whatever follows it, so that the tokens of both parts
-   * are those of the whole.
+   * The last place where a text may be cut, whatever stands before and after the text, so that the
+   * tokens of both parts are those of the whole.
    *
    * @return a position in [1, {@code text.length()}), or 0 if there is no such place
    */

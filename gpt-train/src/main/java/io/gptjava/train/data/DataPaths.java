@@ -3,6 +3,7 @@ package io.gptjava.train.data;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -69,7 +70,8 @@ public record DataPaths(List<Path> files, boolean shards) {
 
   private static void add(String flag, Path path, List<Path> files) throws IOException {
     if (Files.isDirectory(path)) {
-      List<Path> found = below(path, file -> isShard(file) || hasEnding(file, TEXT_ENDINGS));
+      List<Path> found =
+          below(path, Integer.MAX_VALUE, file -> isShard(file) || hasEnding(file, TEXT_ENDINGS));
       if (found.isEmpty()) {
         throw new GptException(
             Failure.DATA,
@@ -117,12 +119,15 @@ public record DataPaths(List<Path> files, boolean shards) {
     Path rest = pattern.subpath(fixed, pattern.getNameCount());
     PathMatcher matcher = pattern.getFileSystem().getPathMatcher("glob:" + rest);
     Path start = root;
-    return below(root, file -> matcher.matches(start.relativize(file)));
+    boolean anyDepth = rest.toString().contains("**") || rest.toString().contains("{");
+    int depth = anyDepth ? Integer.MAX_VALUE : rest.getNameCount();
+    return below(root, depth, file -> matcher.matches(start.relativize(file)));
   }
 
-  private static List<Path> below(Path folder, Predicate<Path> wanted) throws IOException {
+  private static List<Path> below(Path folder, int depth, Predicate<Path> wanted)
+      throws IOException {
     List<Path> found = new ArrayList<>();
-    try (Stream<Path> walk = Files.walk(folder, FileVisitOption.FOLLOW_LINKS)) {
+    try (Stream<Path> walk = Files.walk(folder, depth, FileVisitOption.FOLLOW_LINKS)) {
       for (Path file : (Iterable<Path>) walk::iterator) {
         if (Files.isRegularFile(file)
             && !isHidden(folder.relativize(file))
@@ -131,7 +136,7 @@ public record DataPaths(List<Path> files, boolean shards) {
           found.add(file);
         }
       }
-    } catch (java.io.UncheckedIOException e) {
+    } catch (UncheckedIOException e) {
       throw e.getCause();
     }
     // By text rather than Path::compareTo, which differs from system to system.

@@ -26,7 +26,7 @@ public final class TextCorpus {
   private static final int SMALL_BLOCK = 1 << 16;
 
   /** A text and where to read it. */
-  private record Document(long characters, Opener opener) {}
+  private record Document(String name, long characters, Opener opener) {}
 
   /** Opens a text from its beginning. */
   private interface Opener {
@@ -90,7 +90,7 @@ public final class TextCorpus {
     } catch (IOException e) {
       throw unreadable(name, e);
     }
-    return new Document(count, opener);
+    return new Document(name, count, opener);
   }
 
   private static GptException unreadable(String name, IOException e) {
@@ -174,7 +174,7 @@ public final class TextCorpus {
           cursor.pass(buffer, read);
         }
       } catch (IOException e) {
-        throw unreadable("the data", e);
+        throw unreadable(document.name(), e);
       }
     }
   }
