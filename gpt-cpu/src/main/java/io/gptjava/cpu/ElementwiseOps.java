@@ -1,40 +1,224 @@
 package io.gptjava.cpu;
 
+import io.gptjava.core.DType;
 import io.gptjava.core.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
 
 /** GELU, softmax and plumbing. */
 final class ElementwiseOps {
+  private static final int STEP = Vectors.F.length();
+
+  /** Elements of one task of an element-wise op. */
+  private static final int CHUNK = 1 << 14;
+
+  /** Bytes of one task of a fill or copy. */
+  private static final long CHUNK_BYTES = 1 << 20;
+
   private final WorkerPool pool;
+  private final Conversion[] conversions;
 
   ElementwiseOps(WorkerPool pool) {
     this.pool = pool;
+    conversions = new Conversion[pool.threads()];
+    for (int i = 0; i < conversions.length; i++) {
+      conversions[i] = new Conversion();
+    }
   }
 
   void gelu(Tensor x, Tensor out) {
-    throw new UnsupportedOperationException("gelu");
+    long count = x.count();
+    MemorySegment in = Operands.floats("x", x, count);
+    MemorySegment y = Operands.floats("out", out, count);
+    pool.run(
+        tasks(count, CHUNK),
+        (task, worker) -> gelu(in, y, (long) task * CHUNK * 4, length(task, count)));
+  }
+
+  private static void gelu(MemorySegment x, MemorySegment out, long at, int count) {
+    int bound = Vectors.F.loopBound(count);
+    for (int i = 0; i < bound; i += STEP) {
+      Vectors.store(VectorMath.gelu(Vectors.load(x, at + i * 4L)), out, at + i * 4L);
+    }
+    if (bound < count) {
+      VectorMask<Float> tail = Vectors.F.indexInRange(bound, count);
+      VectorMath.gelu(load(x, at + bound * 4L, tail))
+          .intoMemorySegment(out, at + bound * 4L, Vectors.NATIVE, tail);
+    }
   }
 
   void geluBackward(Tensor x, Tensor dOut, Tensor dX) {
-    throw new UnsupportedOperationException("geluBackward");
+    long count = x.count();
+    MemorySegment in = Operands.floats("x", x, count);
+    MemorySegment dy = Operands.floats("dOut", dOut, count);
+    MemorySegment dx = Operands.floats("dX", dX, count);
+    pool.run(
+        tasks(count, CHUNK),
+        (task, worker) -> geluBackward(in, dy, dx, (long) task * CHUNK * 4, length(task, count)));
+  }
+
+  private static void geluBackward(
+      MemorySegment x, MemorySegment dOut, MemorySegment dX, long at, int count) {
+    int bound = Vectors.F.loopBound(count);
+    for (int i = 0; i < bound; i += STEP) {
+      long here = at + i * 4L;
+      FloatVector slope = VectorMath.geluDerivative(Vectors.load(x, here));
+      Vectors.store(Vectors.load(dOut, here).mul(slope), dX, here);
+    }
+    if (bound < count) {
+      VectorMask<Float> tail = Vectors.F.indexInRange(bound, count);
+      long here = at + bound * 4L;
+      load(dOut, here, tail)
+          .mul(VectorMath.geluDerivative(load(x, here, tail)))
+          .intoMemorySegment(dX, here, Vectors.NATIVE, tail);
+    }
   }
 
   void softmax(Tensor x, Tensor out) {
-    throw new UnsupportedOperationException("softmax");
+    long rows = x.rows();
+    int width = (int) x.size(-1);
+    MemorySegment in = Operands.floats("x", x, rows, width);
+    MemorySegment y = Operands.floats("out", out, rows, width);
+    pool.run(
+        Math.toIntExact(rows), (row, worker) -> softmaxRow(in, y, (long) row * width * 4, width));
+  }
+
+  private static void softmaxRow(MemorySegment x, MemorySegment out, long at, int width) {
+    float max = max(x, at, width);
+    FloatVector sums = FloatVector.zero(Vectors.F);
+    for (int c = 0; c < width; c += STEP) {
+      VectorMask<Float> inside = Vectors.F.indexInRange(c, width);
+      FloatVector e = VectorMath.exp(load(x, at + c * 4L, inside).sub(max));
+      sums = sums.add(e, inside);
+      e.intoMemorySegment(out, at + c * 4L, Vectors.NATIVE, inside);
+    }
+    float sum = Vectors.sum(sums);
+    for (int c = 0; c < width; c += STEP) {
+      VectorMask<Float> inside = Vectors.F.indexInRange(c, width);
+      load(out, at + c * 4L, inside)
+          .div(sum)
+          .intoMemorySegment(out, at + c * 4L, Vectors.NATIVE, inside);
+    }
+  }
+
+  private static float max(MemorySegment x, long at, int width) {
+    FloatVector most = FloatVector.broadcast(Vectors.F, Float.NEGATIVE_INFINITY);
+    for (int c = 0; c < width; c += STEP) {
+      VectorMask<Float> inside = Vectors.F.indexInRange(c, width);
+      most = most.lanewise(VectorOperators.MAX, load(x, at + c * 4L, inside), inside);
+    }
+    return most.reduceLanes(VectorOperators.MAX);
   }
 
   void softmaxBackward(Tensor out, Tensor dOut, Tensor dX) {
-    throw new UnsupportedOperationException("softmaxBackward");
+    long rows = out.rows();
+    int width = (int) out.size(-1);
+    MemorySegment y = Operands.floats("out", out, rows, width);
+    MemorySegment dy = Operands.floats("dOut", dOut, rows, width);
+    MemorySegment dx = Operands.floats("dX", dX, rows, width);
+    pool.run(
+        Math.toIntExact(rows),
+        (row, worker) -> softmaxBackwardRow(y, dy, dx, (long) row * width * 4, width));
+  }
+
+  private static void softmaxBackwardRow(
+      MemorySegment out, MemorySegment dOut, MemorySegment dX, long at, int width) {
+    FloatVector dots = FloatVector.zero(Vectors.F);
+    for (int c = 0; c < width; c += STEP) {
+      VectorMask<Float> inside = Vectors.F.indexInRange(c, width);
+      dots = load(out, at + c * 4L, inside).fma(load(dOut, at + c * 4L, inside), dots);
+    }
+    float dot = Vectors.sum(dots);
+    for (int c = 0; c < width; c += STEP) {
+      VectorMask<Float> inside = Vectors.F.indexInRange(c, width);
+      load(dOut, at + c * 4L, inside)
+          .sub(dot)
+          .mul(load(out, at + c * 4L, inside))
+          .intoMemorySegment(dX, at + c * 4L, Vectors.NATIVE, inside);
+    }
   }
 
   void cast(Tensor from, Tensor to) {
-    throw new UnsupportedOperationException("cast");
+    long count = from.count();
+    Operands.require(to.count() == count && Conversion.supports(to.dtype()), "to", to);
+    Operands.require(Conversion.supports(from.dtype()), "from", from);
+    MemorySegment source = from.segment();
+    MemorySegment target = to.segment();
+    pool.run(
+        tasks(count, CHUNK),
+        (task, worker) ->
+            conversions[worker].run(
+                source,
+                from.dtype(),
+                target,
+                to.dtype(),
+                (long) task * CHUNK,
+                length(task, count)));
   }
 
   void fill(Tensor tensor, float value) {
-    throw new UnsupportedOperationException("fill");
+    DType dtype = tensor.dtype();
+    Operands.require(Conversion.supports(dtype), "tensor", tensor);
+    MemorySegment target = tensor.segment();
+    if (Float.floatToRawIntBits(value) == 0) {
+      zero(pool, target);
+      return;
+    }
+    long count = tensor.count();
+    short bits = dtype == DType.F32 ? 0 : Conversion.round(value, dtype);
+    pool.run(
+        tasks(count, CHUNK),
+        (task, worker) -> {
+          long first = (long) task * CHUNK;
+          long end = first + length(task, count);
+          if (dtype == DType.F32) {
+            for (long i = first; i < end; i++) {
+              target.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+            }
+          } else {
+            for (long i = first; i < end; i++) {
+              target.setAtIndex(ValueLayout.JAVA_SHORT, i, bits);
+            }
+          }
+        });
   }
 
   void copy(Tensor from, Tensor to) {
-    throw new UnsupportedOperationException("copy");
+    Operands.require(from.dtype() == to.dtype() && from.count() == to.count(), "to", to);
+    MemorySegment source = from.segment();
+    MemorySegment target = to.segment();
+    long bytes = source.byteSize();
+    pool.run(
+        tasks(bytes, CHUNK_BYTES),
+        (task, worker) -> {
+          long at = task * CHUNK_BYTES;
+          MemorySegment.copy(source, at, target, at, Math.min(CHUNK_BYTES, bytes - at));
+        });
+  }
+
+  /** Zeroes memory on all workers. */
+  static void zero(WorkerPool pool, MemorySegment segment) {
+    long bytes = segment.byteSize();
+    pool.run(
+        tasks(bytes, CHUNK_BYTES),
+        (task, worker) -> {
+          long at = task * CHUNK_BYTES;
+          segment.asSlice(at, Math.min(CHUNK_BYTES, bytes - at)).fill((byte) 0);
+        });
+  }
+
+  private static FloatVector load(MemorySegment segment, long at, VectorMask<Float> mask) {
+    return FloatVector.fromMemorySegment(Vectors.F, segment, at, Vectors.NATIVE, mask);
+  }
+
+  private static int tasks(long count, long size) {
+    return Math.toIntExact((count + size - 1) / size);
+  }
+
+  private static int length(int task, long count) {
+    return (int) Math.min(CHUNK, count - (long) task * CHUNK);
   }
 }

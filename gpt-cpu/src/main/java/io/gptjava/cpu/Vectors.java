@@ -1,8 +1,12 @@
 package io.gptjava.cpu;
 
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.LongVector;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /** The vector shapes of this machine: constants that the compiler can fold. */
@@ -16,5 +20,44 @@ final class Vectors {
   /** Longs of the same width. */
   static final VectorSpecies<Long> L = LongVector.SPECIES_PREFERRED;
 
+  /** Longs of half the width: as many 16-bit lanes as {@link #F} has floats. */
+  static final VectorSpecies<Long> L_HALF =
+      VectorSpecies.of(long.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
+
+  /** Byte order of tensors. */
+  static final ByteOrder NATIVE = ByteOrder.nativeOrder();
+
+  private static final int WIDTH = F.length();
+  private static final VectorShuffle<Float> BY_8 = VectorShuffle.iota(F, 8 % WIDTH, 1, true);
+  private static final VectorShuffle<Float> BY_4 = VectorShuffle.iota(F, 4 % WIDTH, 1, true);
+  private static final VectorShuffle<Float> BY_2 = VectorShuffle.iota(F, 2 % WIDTH, 1, true);
+  private static final VectorShuffle<Float> BY_1 = VectorShuffle.iota(F, 1, 1, true);
+
   private Vectors() {}
+
+  /** Loads a vector of floats at a byte offset. */
+  static FloatVector load(MemorySegment segment, long byteOffset) {
+    return FloatVector.fromMemorySegment(F, segment, byteOffset, NATIVE);
+  }
+
+  /** Stores a vector of floats at a byte offset. */
+  static void store(FloatVector vector, MemorySegment segment, long byteOffset) {
+    vector.intoMemorySegment(segment, byteOffset, NATIVE);
+  }
+
+  /**
+   * Sum of the lanes by halving. {@code reduceLanes} leaves the order of additions open, and the
+   * interpreter and the compiler choose differently: this one gives the same bits in both.
+   */
+  static float sum(FloatVector vector) {
+    FloatVector v = vector;
+    if (WIDTH > 8) {
+      v = v.add(v.rearrange(BY_8));
+    }
+    if (WIDTH > 4) {
+      v = v.add(v.rearrange(BY_4));
+    }
+    v = v.add(v.rearrange(BY_2));
+    return v.add(v.rearrange(BY_1)).lane(0);
+  }
 }

@@ -12,9 +12,11 @@ import java.util.Arrays;
  */
 final class Elements {
   private final MemorySegment segment;
+  private final long count;
 
-  private Elements(MemorySegment segment) {
+  private Elements(MemorySegment segment, long count) {
     this.segment = segment;
+    this.count = count;
   }
 
   /** The elements of an F32 tensor of the given shape; dimensions may be grouped otherwise. */
@@ -37,11 +39,20 @@ final class Elements {
       throw new IllegalArgumentException(
           "%s is %s, expected %s%s".formatted(name, tensor, dtype, Arrays.toString(shape)));
     }
-    return new Elements(tensor.segment());
+    return new Elements(tensor.segment(), count);
   }
 
   double get(long index) {
     return segment.getAtIndex(ValueLayout.JAVA_FLOAT, index);
+  }
+
+  /** All floats at once, for loops over products. */
+  double[] toArray() {
+    double[] values = new double[Math.toIntExact(count)];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = get(i);
+    }
+    return values;
   }
 
   int getInt(long index) {

@@ -26,14 +26,14 @@ final class ReferenceHead {
       throw new IllegalArgumentException("dX and dWeight must both be null or both not");
     }
     boolean backward = dXOrNull != null;
-    long rows = x.rows();
+    int rows = (int) x.rows();
     int width = (int) x.size(-1);
     int padded = (int) weight.rows();
     if (vocabulary < 1 || vocabulary > padded) {
       throw new IllegalArgumentException("vocabulary %d of %d rows".formatted(vocabulary, padded));
     }
-    Elements in = Elements.floats("x", x, rows, width);
-    Elements w = Elements.floats("weight", weight, padded, width);
+    double[] in = Elements.floats("x", x, rows, width).toArray();
+    double[] w = Elements.floats("weight", weight, padded, width).toArray();
     Elements ids = Elements.ints("targets", targets, rows);
     Elements loss = Elements.floats("losses", losses, rows);
     Elements dIn = backward ? Elements.floats("dX", dXOrNull, rows, width) : null;
@@ -42,7 +42,7 @@ final class ReferenceHead {
     double[] dInRow = new double[width];
     double[] dWeight = new double[backward ? vocabulary * width : 0];
     double total = 0;
-    for (long row = 0; row < rows; row++) {
+    for (int row = 0; row < rows; row++) {
       int target = ids.getInt(row);
       if (target == Ops.IGNORED_TARGET) {
         loss.set(row, 0);
@@ -55,7 +55,7 @@ final class ReferenceHead {
         throw new IllegalArgumentException("target %d of %d".formatted(target, vocabulary));
       }
       for (int v = 0; v < vocabulary; v++) {
-        logits[v] = dot(in, row * width, w, (long) v * width, width);
+        logits[v] = dot(in, row * width, w, v * width, width);
       }
       double log = logSumExp(logits);
       double rowLoss = log - logits[target];
@@ -67,8 +67,8 @@ final class ReferenceHead {
           double dLogit = Math.exp(logits[v] - log) - (v == target ? 1 : 0);
           dLogit *= control.lossGradientScale();
           for (int c = 0; c < width; c++) {
-            dInRow[c] += dLogit * w.get((long) v * width + c);
-            dWeight[v * width + c] += dLogit * in.get(row * width + c);
+            dInRow[c] += dLogit * w[v * width + c];
+            dWeight[v * width + c] += dLogit * in[row * width + c];
           }
         }
         for (int c = 0; c < width; c++) {
@@ -82,10 +82,10 @@ final class ReferenceHead {
     control.addLoss(total);
   }
 
-  private static double dot(Elements a, long atA, Elements b, long atB, int count) {
+  private static double dot(double[] a, int atA, double[] b, int atB, int count) {
     double sum = 0;
     for (int i = 0; i < count; i++) {
-      sum += a.get(atA + i) * b.get(atB + i);
+      sum += a[atA + i] * b[atB + i];
     }
     return sum;
   }
@@ -103,29 +103,29 @@ final class ReferenceHead {
   }
 
   void logits(Tensor x, Tensor weight, Tensor logits) {
-    long rows = x.rows();
+    int rows = (int) x.rows();
     int width = (int) x.size(-1);
     int vocabulary = (int) logits.size(-1);
     if (vocabulary > weight.rows()) {
       throw new IllegalArgumentException("%s from weight %s".formatted(logits, weight));
     }
-    Elements in = Elements.floats("x", x, rows, width);
-    Elements w = Elements.floats("weight", weight, weight.rows(), width);
+    double[] in = Elements.floats("x", x, rows, width).toArray();
+    double[] w = Elements.floats("weight", weight, weight.rows(), width).toArray();
     Elements y = Elements.floats("logits", logits, rows, vocabulary);
-    for (long row = 0; row < rows; row++) {
+    for (int row = 0; row < rows; row++) {
       for (int v = 0; v < vocabulary; v++) {
-        y.set(row * vocabulary + v, dot(in, row * width, w, (long) v * width, width));
+        y.set(row * vocabulary + v, dot(in, row * width, w, v * width, width));
       }
     }
   }
 
   void softmax(Tensor x, Tensor out) {
-    long rows = x.rows();
+    int rows = (int) x.rows();
     int columns = (int) x.size(-1);
     Elements in = Elements.floats("x", x, rows, columns);
     Elements y = Elements.floats("out", out, rows, columns);
     double[] row = new double[columns];
-    for (long at = 0; at < rows * columns; at += columns) {
+    for (int at = 0; at < rows * columns; at += columns) {
       for (int c = 0; c < columns; c++) {
         row[c] = in.get(at + c);
       }
@@ -137,15 +137,15 @@ final class ReferenceHead {
   }
 
   void softmaxBackward(Tensor out, Tensor dOut, Tensor dX) {
-    long rows = out.rows();
+    int rows = (int) out.rows();
     int columns = (int) out.size(-1);
-    Elements y = Elements.floats("out", out, rows, columns);
-    Elements dY = Elements.floats("dOut", dOut, rows, columns);
+    double[] y = Elements.floats("out", out, rows, columns).toArray();
+    double[] dY = Elements.floats("dOut", dOut, rows, columns).toArray();
     Elements dIn = Elements.floats("dX", dX, rows, columns);
-    for (long at = 0; at < rows * columns; at += columns) {
+    for (int at = 0; at < rows * columns; at += columns) {
       double sum = dot(y, at, dY, at, columns);
       for (int c = 0; c < columns; c++) {
-        dIn.set(at + c, y.get(at + c) * (dY.get(at + c) - sum));
+        dIn.set(at + c, y[at + c] * (dY[at + c] - sum));
       }
     }
   }

@@ -28,11 +28,11 @@ final class ReferenceLinear {
       Tensor preActivationOrNull,
       Tensor out,
       boolean gelu) {
-    long rows = x.rows();
+    int rows = (int) x.rows();
     int inputs = (int) x.size(-1);
     int outputs = (int) weight.size(-1);
-    Elements in = Elements.floats("x", x, rows, inputs);
-    Elements w = Elements.floats("weight", weight, inputs, outputs);
+    double[] in = Elements.floats("x", x, rows, inputs).toArray();
+    double[] w = Elements.floats("weight", weight, inputs, outputs).toArray();
     Elements bias = biasOrNull == null ? null : Elements.floats("bias", biasOrNull, outputs);
     Elements pre =
         preActivationOrNull == null
@@ -40,14 +40,14 @@ final class ReferenceLinear {
             : Elements.floats("preActivation", preActivationOrNull, rows, outputs);
     Elements y = Elements.floats("out", out, rows, outputs);
     double[] sums = new double[outputs];
-    for (long row = 0; row < rows; row++) {
+    for (int row = 0; row < rows; row++) {
       for (int m = 0; m < outputs; m++) {
         sums[m] = bias == null ? 0 : bias.get(m);
       }
       for (int k = 0; k < inputs; k++) {
-        double value = in.get(row * inputs + k);
+        double value = in[row * inputs + k];
         for (int m = 0; m < outputs; m++) {
-          sums[m] += value * w.get((long) k * outputs + m);
+          sums[m] += value * w[k * outputs + m];
         }
       }
       for (int m = 0; m < outputs; m++) {
@@ -60,23 +60,23 @@ final class ReferenceLinear {
   }
 
   void backwardInput(Tensor dOut, Tensor weight, Tensor preActivationOrNull, Tensor dX) {
-    long rows = dOut.rows();
+    int rows = (int) dOut.rows();
     int outputs = (int) dOut.size(-1);
     int inputs = (int) dX.size(-1);
-    Elements dY = Elements.floats("dOut", dOut, rows, outputs);
-    Elements w = Elements.floats("weight", weight, inputs, outputs);
+    double[] dY = Elements.floats("dOut", dOut, rows, outputs).toArray();
+    double[] w = Elements.floats("weight", weight, inputs, outputs).toArray();
     Elements pre =
         preActivationOrNull == null
             ? null
             : Elements.floats("preActivation", preActivationOrNull, rows, inputs);
     Elements dIn = Elements.floats("dX", dX, rows, inputs);
-    for (long row = 0; row < rows; row++) {
+    for (int row = 0; row < rows; row++) {
       for (int k = 0; k < inputs; k++) {
         double sum = 0;
         for (int m = 0; m < outputs; m++) {
-          sum += dY.get(row * outputs + m) * w.get((long) k * outputs + m);
+          sum += dY[row * outputs + m] * w[k * outputs + m];
         }
-        long at = row * inputs + k;
+        int at = row * inputs + k;
         dIn.set(at, pre == null ? sum : sum * geluDerivative(pre.get(at)));
       }
     }
@@ -84,31 +84,31 @@ final class ReferenceLinear {
 
   void backwardWeight(
       Tensor x, Tensor dOut, Tensor dWeight, Tensor dBiasOrNull, boolean accumulate) {
-    long rows = x.rows();
+    int rows = (int) x.rows();
     int inputs = (int) x.size(-1);
     int outputs = (int) dOut.size(-1);
-    Elements in = Elements.floats("x", x, rows, inputs);
-    Elements dY = Elements.floats("dOut", dOut, rows, outputs);
+    double[] in = Elements.floats("x", x, rows, inputs).toArray();
+    double[] dY = Elements.floats("dOut", dOut, rows, outputs).toArray();
     Elements dW = Elements.floats("dWeight", dWeight, inputs, outputs);
     double[] sums = new double[outputs];
     for (int k = 0; k < inputs; k++) {
       Arrays.fill(sums, 0);
-      for (long row = 0; row < rows; row++) {
-        double value = in.get(row * inputs + k);
+      for (int row = 0; row < rows; row++) {
+        double value = in[row * inputs + k];
         for (int m = 0; m < outputs; m++) {
-          sums[m] += value * dY.get(row * outputs + m);
+          sums[m] += value * dY[row * outputs + m];
         }
       }
       for (int m = 0; m < outputs; m++) {
-        dW.put((long) k * outputs + m, sums[m], accumulate);
+        dW.put(k * outputs + m, sums[m], accumulate);
       }
     }
     if (dBiasOrNull != null) {
       Elements dB = Elements.floats("dBias", dBiasOrNull, outputs);
       for (int m = 0; m < outputs; m++) {
         double sum = 0;
-        for (long row = 0; row < rows; row++) {
-          sum += dY.get(row * outputs + m);
+        for (int row = 0; row < rows; row++) {
+          sum += dY[row * outputs + m];
         }
         dB.put(m, sum, accumulate);
       }

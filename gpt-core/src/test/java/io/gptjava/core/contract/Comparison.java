@@ -1,0 +1,122 @@
+package io.gptjava.core.contract;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import io.gptjava.core.StepOutputs;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.Map;
+
+/** Outputs of the same call on the backend under test and on the reference. */
+public final class Comparison {
+  private final Outcome actual;
+  private final Outcome expected;
+
+  /** What one call left behind: output tensors by name, and the step's scalars. */
+  record Outcome(Map<String, byte[]> tensors, StepOutputs step) {
+    void assertSameBits(Outcome other, String message) {
+      for (Map.Entry<String, byte[]> tensor : tensors.entrySet()) {
+        byte[] bytes = other.tensors.get(tensor.getKey());
+        assertSame(tensor.getValue(), bytes, message + ": " + tensor.getKey());
+      }
+      assertEquals(step, other.step, message);
+    }
+
+    private static void assertSame(byte[] expected, byte[] actual, String message) {
+      int at = Arrays.mismatch(expected, actual);
+      assertEquals(-1, at, () -> message + " at byte " + at + " of " + expected.length);
+    }
+
+    float[] floats(String name) {
+      byte[] bytes = tensors.get(name);
+      assertNotNull(bytes, () -> name + " is not among " + tensors.keySet());
+      return MemorySegment.ofArray(bytes).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+    }
+  }
+
+  Comparison(Outcome actual, Outcome expected) {
+    this.actual = actual;
+    this.expected = expected;
+  }
+
+  /** An output of the backend under test. */
+  public float[] actual(String name) {
+    return actual.floats(name);
+  }
+
+  /** An output of the reference. */
+  public float[] expected(String name) {
+    return expected.floats(name);
+  }
+
+  /** The step's scalars of the backend under test. */
+  public StepOutputs actualStep() {
+    return actual.step();
+  }
+
+  /** The step's scalars of the reference. */
+  public StepOutputs expectedStep() {
+    return expected.step();
+  }
+
+  /** Compares the bytes of an output. */
+  public Comparison sameBits(String name) {
+    Outcome.assertSame(expected.tensors().get(name), actual.tensors().get(name), name);
+    return this;
+  }
+
+  /** Compares an output element by element; NaN and infinities must be where they are expected. */
+  public Comparison within(String name, Tolerance tolerance) {
+    assertWithin(name, expected(name), actual(name), tolerance);
+    return this;
+  }
+
+  /** {@link #within} for arrays. */
+  public static void assertWithin(
+      String name, float[] expected, float[] actual, Tolerance tolerance) {
+    assertEquals(expected.length, actual.length, name);
+    int worst = -1;
+    double worstRatio = 1;
+    int wrong = 0;
+    for (int i = 0; i < expected.length; i++) {
+      double ratio = ratio(expected[i], actual[i], tolerance.allowed(i, expected[i]));
+      if (ratio > 1) {
+        wrong++;
+        if (ratio > worstRatio) {
+          worstRatio = ratio;
+          worst = i;
+        }
+      }
+    }
+    if (wrong > 0) {
+      fail(
+          "%s: %d of %d elements are off; worst at %d: expected %s, got %s, %.3g times the allowed %.3g"
+              .formatted(
+                  name,
+                  wrong,
+                  expected.length,
+                  worst,
+                  expected[worst],
+                  actual[worst],
+                  worstRatio,
+                  tolerance.allowed(worst, expected[worst])));
+    }
+  }
+
+  /**
+   * Difference over what is allowed; at most 1 is right. Below the normal range all is rounding.
+   */
+  private static double ratio(float expected, float actual, double allowed) {
+    if (expected == actual || Float.isNaN(expected) && Float.isNaN(actual)) {
+      return 0;
+    }
+    double difference = Math.abs((double) actual - expected);
+    if (!Double.isFinite(difference)) {
+      return Double.POSITIVE_INFINITY;
+    }
+    return allowed == 0 ? Double.POSITIVE_INFINITY : difference / (allowed + Float.MIN_NORMAL);
+  }
+}

@@ -1,0 +1,193 @@
+package io.gptjava.core.contract;
+
+import static io.gptjava.core.contract.Data.abs;
+import static io.gptjava.core.contract.Data.doubles;
+
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Linear layers, forward and backward. Sizes are rows N, inputs K, outputs M. */
+public abstract class LinearContract extends OpContract {
+  private record Size(int n, int k, int m) {}
+
+  @ParameterizedTest
+  @CsvSource({
+    "1,1,1",
+    "7,13,5",
+    "33,70,129",
+    "200,300,190",
+    "513,770,400",
+    "1,96,288",
+    "1,770,1001",
+    "3,16,16",
+    "2,5,1",
+    "129,1,40"
+  })
+  void linear(int n, int k, int m) {
+    Size size = new Size(n, k, m);
+    Data data = new Data(n * 31L + k * 7L + m);
+    float[] x = data.normal((long) n * k);
+    float[] weight = data.normal((long) k * m);
+    float[] bias = data.normal(m);
+    for (float[] b : new float[][] {bias, null}) {
+      float[] magnitude = reference("out", s -> linear(s, size, abs(x), abs(weight), abs(b)));
+      compare(s -> linear(s, size, x, weight, b))
+          .within("out", Tolerance.ofSum(k, doubles(magnitude)));
+    }
+  }
+
+  private static void linear(Stage s, Size z, float[] x, float[] weight, float[] bias) {
+    s.ops()
+        .linear(
+            s.floats(x, z.n, z.k),
+            s.floats(weight, z.k, z.m),
+            s.floatsOrNull(bias, z.m),
+            s.output("out", z.n, z.m));
+  }
+
+  @Test
+  void linearOfThreeDimensions() {
+    Data data = new Data(5);
+    float[] x = data.normal(2 * 9 * 20);
+    float[] weight = data.normal(20 * 60);
+    float[] magnitude =
+        reference("out", s -> linear(s, new Size(18, 20, 60), abs(x), abs(weight), null));
+    compare(
+            s ->
+                s.ops()
+                    .linear(
+                        s.floats(x, 2, 9, 20),
+                        s.floats(weight, 20, 60),
+                        null,
+                        s.output("out", 2, 9, 60)))
+        .within("out", Tolerance.ofSum(20, doubles(magnitude)));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1,1", "7,13,5", "33,70,129", "200,300,190", "513,400,770", "1,96,384"})
+  void linearGelu(int n, int k, int m) {
+    Data data = new Data(n * 31L + k * 7L + m);
+    float[] x = data.normal((long) n * k);
+    float[] weight = data.normal((long) k * m, 0, 2 / Math.sqrt(k));
+    float[] bias = data.normal(m);
+    Size size = new Size(n, k, m);
+    checkGelu(size, x, weight, bias, true);
+    checkGelu(size, x, weight, null, false);
+  }
+
+  private void checkGelu(Size z, float[] x, float[] weight, float[] bias, boolean keep) {
+    double[] magnitude =
+        doubles(reference("out", s -> linear(s, z, abs(x), abs(weight), abs(bias))));
+    Comparison c =
+        compare(
+            s ->
+                s.ops()
+                    .linearGelu(
+                        s.floats(x, z.n, z.k),
+                        s.floats(weight, z.k, z.m),
+                        s.floatsOrNull(bias, z.m),
+                        keep ? s.output("preActivation", z.n, z.m) : null,
+                        s.output("out", z.n, z.m)));
+    // GELU passes an error on by at most 1.13 and adds some roundoffs of its argument.
+    double roundoffs = 1.13 * Tolerance.sumRoundoffs(z.k) + ElementwiseContract.GELU_ROUNDOFFS;
+    c.within("out", Tolerance.scaled(roundoffs, magnitude));
+    if (keep) {
+      c.within("preActivation", Tolerance.ofSum(z.k, magnitude));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1,1,1",
+    "7,13,5",
+    "33,70,129",
+    "200,300,190",
+    "513,770,400",
+    "400,513,770",
+    "1,96,288",
+    "3,16,16"
+  })
+  void linearBackwardInput(int n, int k, int m) {
+    Data data = new Data(n * 31L + k * 7L + m);
+    float[] dOut = data.normal((long) n * m);
+    float[] weight = data.normal((long) k * m);
+    float[] preActivation = data.normal((long) n * k, 0, 2);
+    Size size = new Size(n, k, m);
+    double[] magnitude =
+        doubles(reference("dX", s -> backwardInput(s, size, abs(dOut), abs(weight), null)));
+    compare(s -> backwardInput(s, size, dOut, weight, null))
+        .within("dX", Tolerance.ofSum(m, magnitude));
+    double[] withGelu = new double[magnitude.length];
+    for (int i = 0; i < withGelu.length; i++) {
+      withGelu[i] = magnitude[i] * ElementwiseContract.geluDerivativeMagnitude(preActivation[i]);
+    }
+    double roundoffs = Tolerance.sumRoundoffs(m) + ElementwiseContract.GELU_ROUNDOFFS;
+    compare(s -> backwardInput(s, size, dOut, weight, preActivation))
+        .within("dX", Tolerance.scaled(roundoffs, withGelu));
+  }
+
+  private static void backwardInput(
+      Stage s, Size z, float[] dOut, float[] weight, float[] preActivation) {
+    s.ops()
+        .linearBackwardInput(
+            s.floats(dOut, z.n, z.m),
+            s.floats(weight, z.k, z.m),
+            s.floatsOrNull(preActivation, z.n, z.k),
+            s.output("dX", z.n, z.k));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1,1,1",
+    "7,13,5",
+    "33,70,129",
+    "200,300,190",
+    "513,770,400",
+    "770,400,513",
+    "1,96,288",
+    "129,3,16"
+  })
+  void linearBackwardWeight(int n, int k, int m) {
+    Data data = new Data(n * 31L + k * 7L + m);
+    float[] x = data.normal((long) n * k);
+    float[] dOut = data.normal((long) n * m);
+    float[] before = data.normal((long) k * m);
+    float[] biasBefore = data.normal(m);
+    Size size = new Size(n, k, m);
+    checkBackwardWeight(size, x, dOut, true, null, null);
+    checkBackwardWeight(size, x, dOut, true, before, biasBefore);
+    checkBackwardWeight(size, x, dOut, false, before, null);
+  }
+
+  private void checkBackwardWeight(
+      Size z, float[] x, float[] dOut, boolean bias, float[] start, float[] biasStart) {
+    Comparison c = compare(s -> backwardWeight(s, z, x, dOut, start, bias, biasStart));
+    Consumer<Stage> absolute =
+        s -> backwardWeight(s, z, abs(x), abs(dOut), abs(start), bias, abs(biasStart));
+    c.within("dWeight", Tolerance.ofSum(z.n, doubles(reference("dWeight", absolute))));
+    if (bias) {
+      c.within("dBias", Tolerance.ofSum(z.n, doubles(reference("dBias", absolute))));
+    }
+  }
+
+  /** Accumulates onto what the starts hold; overwrites NaN where they are null. */
+  private static void backwardWeight(
+      Stage s,
+      Size z,
+      float[] x,
+      float[] dOut,
+      float[] weightStart,
+      boolean bias,
+      float[] biasStart) {
+    boolean accumulate = weightStart != null;
+    s.ops()
+        .linearBackwardWeight(
+            s.floats(x, z.n, z.k),
+            s.floats(dOut, z.n, z.m),
+            s.gradient("dWeight", weightStart, z.k, z.m),
+            bias ? s.gradient("dBias", biasStart, z.m) : null,
+            accumulate);
+  }
+}

@@ -1,0 +1,168 @@
+package io.gptjava.core.contract;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.gptjava.core.AdamWSettings;
+import io.gptjava.core.OptimizerState;
+import io.gptjava.core.OptimizerState.ParameterRange;
+import io.gptjava.core.StepInputs;
+import io.gptjava.core.StepOutputs;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Gradient norm, clipping, skipping and AdamW over a flat layout with padding. */
+public abstract class OptimizerContract extends OpContract {
+  private static final AdamWSettings SETTINGS = new AdamWSettings(0.9f, 0.95f, 1e-8f, 0.1f);
+
+  /** Sizes around a vector, a cache line and a chunk of work; the padding belongs to nobody. */
+  private static final List<ParameterRange> RANGES =
+      List.of(
+          new ParameterRange(0, 1, true),
+          new ParameterRange(64, 63, false),
+          new ParameterRange(128, 64, true),
+          new ParameterRange(192, 770 * 33, true),
+          new ParameterRange(25_664, 17, false),
+          new ParameterRange(25_728, 200_003, true));
+
+  private static final int COUNT = 225_792;
+
+  /** Flat buffers. */
+  private record Buffers(float[] parameters, float[] gradients, float[] first, float[] second) {
+    static Buffers random() {
+      Data data = new Data(4);
+      float[] second = Data.abs(data.normal(COUNT, 0, 1e-3));
+      return new Buffers(
+          data.normal(COUNT), data.normal(COUNT, 0, 0.1), data.normal(COUNT, 0, 0.03), second);
+    }
+  }
+
+  private static OptimizerState state(Stage s, Buffers buffers) {
+    return new OptimizerState(
+        s.inOut("parameters", buffers.parameters, COUNT),
+        s.floats(buffers.gradients, COUNT),
+        s.inOut("firstMoment", buffers.first, COUNT),
+        s.inOut("secondMoment", buffers.second, COUNT),
+        RANGES);
+  }
+
+  private static StepInputs step(float clipNorm, float lossScale) {
+    return new StepInputs(1, 7, 3e-3f, clipNorm, lossScale, 10);
+  }
+
+  private static void norm(Stage s, Buffers buffers) {
+    s.ops().globalGradientNorm(state(s, buffers));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"0,1", "1,1", "1000,1", "0,64", "0.5,64"})
+  void globalGradientNorm(float clipNorm, float lossScale) {
+    Buffers buffers = Buffers.random();
+    for (int i = 1; i < 64; i++) {
+      buffers.gradients[i] = Float.NaN; // padding
+    }
+    Comparison c = compare(step(clipNorm, lossScale), s -> norm(s, buffers));
+    StepOutputs expected = c.expectedStep();
+    StepOutputs actual = c.actualStep();
+    // All but exact: an fp32 sum of this many squares is off by far more than 4 roundoffs.
+    double allowed = 4 * Tolerance.UNIT_ROUNDOFF;
+    assertEquals(expected.gradientNorm(), actual.gradientNorm(), allowed * expected.gradientNorm());
+    assertEquals(expected.clipFactor(), actual.clipFactor(), allowed * expected.clipFactor());
+    assertEquals(false, actual.skipped());
+  }
+
+  /** Squares beyond fp32's range, above and below. */
+  @ParameterizedTest
+  @ValueSource(floats = {1e25f, 1e-30f})
+  void normOfExtremeGradients(float size) {
+    Buffers buffers = Buffers.random();
+    for (int i = 0; i < COUNT; i++) {
+      buffers.gradients[i] *= size;
+    }
+    Comparison c = compare(step(0, 1), s -> norm(s, buffers));
+    double expected = c.expectedStep().gradientNorm();
+    assertEquals(expected, c.actualStep().gradientNorm(), 4 * Tolerance.UNIT_ROUNDOFF * expected);
+    assertEquals(false, c.actualStep().skipped());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"0,1", "1,1", "1000,1", "0,64", "0.5,64"})
+  void adamW(float clipNorm, float lossScale) {
+    Buffers buffers = Buffers.random();
+    StepInputs step = step(clipNorm, lossScale);
+    for (long updates : new long[] {0, 1, 99_999}) {
+      Comparison c = compare(step, s -> update(s, buffers, updates));
+      assertEquals(updates + 1, c.actualStep().updates());
+      double factor = (double) c.expectedStep().clipFactor() / step.lossScale();
+      checkUpdate(c, buffers, updates + 1, step.learningRate(), factor);
+    }
+  }
+
+  private static void update(Stage s, Buffers buffers, long updates) {
+    s.control().restoreUpdates(updates);
+    OptimizerState state = state(s, buffers);
+    s.ops().globalGradientNorm(state);
+    s.ops().adamW(state, SETTINGS);
+  }
+
+  private static void checkUpdate(
+      Comparison c, Buffers buffers, long update, double rate, double factor) {
+    double[] first = new double[COUNT];
+    double[] second = new double[COUNT];
+    double[] parameters = new double[COUNT];
+    double correction1 = 1 - Math.pow(SETTINGS.beta1(), update);
+    double correction2 = 1 - Math.pow(SETTINGS.beta2(), update);
+    for (ParameterRange range : RANGES) {
+      for (int i = (int) range.offset(); i < range.offset() + range.count(); i++) {
+        double g = Math.abs(buffers.gradients[i]) * factor;
+        first[i] = Math.abs(buffers.first[i]) + g;
+        second[i] = buffers.second[i] + g * g;
+        double v = SETTINGS.beta2() * buffers.second[i] + (1 - SETTINGS.beta2()) * g * g;
+        double root = Math.sqrt(v / correction2) + SETTINGS.epsilon();
+        parameters[i] = Math.abs(buffers.parameters[i]) + rate * first[i] / correction1 / root;
+      }
+    }
+    // Factor, two products, a sum; the step adds corrections, a root, a quotient. Padding: exact.
+    c.within("firstMoment", Tolerance.scaled(6, first))
+        .within("secondMoment", Tolerance.scaled(8, second))
+        .within("parameters", Tolerance.scaled(16, parameters));
+  }
+
+  @ParameterizedTest
+  @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
+  void nonFiniteGradientSkipsTheUpdate(float bad) {
+    int[] places = {0, 64, 126, 191, 192 + 770 * 33 - 1, 25_664 + 16, 25_728 + 200_002};
+    for (int place : places) {
+      Buffers buffers = Buffers.random();
+      buffers.gradients[place] = bad;
+      Comparison c = compare(step(1, 1), s -> update(s, buffers, 5));
+      assertTrue(c.actualStep().skipped(), () -> bad + " at " + place);
+      assertEquals(5, c.actualStep().updates());
+      c.sameBits("parameters").sameBits("firstMoment").sameBits("secondMoment");
+      Comparison.assertWithin(
+          "parameters", buffers.parameters, c.actual("parameters"), Tolerance.exact());
+    }
+  }
+
+  /** A skip does not outlast its step. */
+  @Test
+  void nextStepUpdatesAgain() {
+    Buffers good = Buffers.random();
+    Buffers bad = Buffers.random();
+    bad.gradients[0] = Float.NaN;
+    Comparison c =
+        compare(
+            step(1, 1),
+            s -> {
+              s.ops().globalGradientNorm(state(s, bad));
+              s.control().begin(step(1, 1));
+              update(s, good, 5);
+            });
+    assertEquals(false, c.actualStep().skipped());
+    assertEquals(6, c.actualStep().updates());
+    checkUpdate(c, good, 6, 3e-3f, c.expectedStep().clipFactor());
+  }
+}

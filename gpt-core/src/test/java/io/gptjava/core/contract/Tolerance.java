@@ -1,0 +1,54 @@
+package io.gptjava.core.contract;
+
+/**
+ * How far a float32 result may lie from the reference, element by element: a number of unit
+ * roundoffs u = 2⁻²⁴ times the magnitude of the terms that the element is made of.
+ *
+ * <p>A sum of n rounded terms t is off by at most (n − 1)·u·Σ|t|. Roundings are independent in
+ * sign, so they grow as √n instead (Higham, <i>Accuracy and Stability of Numerical Algorithms</i>,
+ * 2.8): {@link #ofSum} allows (4 + √n)·u·Σ|t|, the 4 for products, stores and the operands' own
+ * rounding. That holds for any order of summation and is far below what one missing term, fp16,
+ * bf16 or TF32 would cause.
+ */
+@FunctionalInterface
+public interface Tolerance {
+  /** Unit roundoff of binary32. */
+  double UNIT_ROUNDOFF = 0x1p-24;
+
+  /** Largest allowed difference at an index. */
+  double allowed(int index, double expected);
+
+  /** Not a bit of difference in value. */
+  static Tolerance exact() {
+    return (index, expected) -> 0;
+  }
+
+  /** Relative to the expected value. */
+  static Tolerance relative(double roundoffs) {
+    return (index, expected) -> roundoffs * UNIT_ROUNDOFF * Math.abs(expected);
+  }
+
+  /** The same absolute bound for all elements. */
+  static Tolerance uniform(double roundoffs, double magnitude) {
+    return (index, expected) -> roundoffs * UNIT_ROUNDOFF * magnitude;
+  }
+
+  /** Relative to a magnitude per element. */
+  static Tolerance scaled(double roundoffs, double[] magnitudes) {
+    return (index, expected) -> roundoffs * UNIT_ROUNDOFF * magnitudes[index];
+  }
+
+  /**
+   * For sums of n terms.
+   *
+   * @param magnitudes Σ|t| of each element
+   */
+  static Tolerance ofSum(long terms, double[] magnitudes) {
+    return scaled(sumRoundoffs(terms), magnitudes);
+  }
+
+  /** 4 + √n. */
+  static double sumRoundoffs(long terms) {
+    return 4 + Math.sqrt(terms);
+  }
+}

@@ -1,0 +1,208 @@
+package io.gptjava.cpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+
+/**
+ * One worker's gradient of one head's attention, 64 queries by 64 keys at a time (FlashAttention,
+ * Dao et al., 2022, algorithm 4). With P the softmax, M the dropout factors and D[i] =
+ * dOut[i]·out[i]: {@code dP = M ⊙ (dOut·vᵀ)}, {@code dS = P ⊙ (dP − D)}, {@code dq = dS·k / √HS},
+ * {@code dk = dSᵀ·q / √HS}, {@code dv = (M ⊙ P)ᵀ·dOut}.
+ */
+final class AttentionBackward {
+  private static final int SIZE = BlockProduct.SIZE;
+  private static final int AREA = BlockProduct.AREA;
+  private static final int STEP = Vectors.F.length();
+
+  private final ScoreMask mask;
+  private final float[] scores = new float[AREA]; // S, then M ⊙ P
+  private final float[] slopes = new float[AREA]; // dOut·vᵀ, then dS
+  private final float[] logSums = new float[SIZE];
+  private final float[] corrections = new float[SIZE]; // D
+
+  private float[] queries = new float[0];
+  private float[] dQueries = new float[0];
+  private float[] dOutputs = new float[0];
+  private float[] keys = new float[0]; // (block, chunk, 64 keys, 64 of HS)
+  private float[] keysTransposed = new float[0];
+  private float[] valuesTransposed = new float[0];
+  private float[] dKeys = new float[0];
+  private float[] dValues = new float[0];
+
+  AttentionBackward(DropoutMask dropout) {
+    mask = new ScoreMask(dropout);
+  }
+
+  /** Computes the gradient of a head. */
+  void run(
+      AttentionShape shape,
+      MemorySegment dOut,
+      MemorySegment qkv,
+      MemorySegment out,
+      MemorySegment logSumExp,
+      MemorySegment dQkv,
+      int sample,
+      int head) {
+    prepare(shape, qkv, sample, head);
+    int size = shape.headSize();
+    for (int block = 0; block < shape.blocks(); block++) {
+      int first = block * SIZE;
+      int rows = shape.rows(block);
+      long from = shape.packed(sample, first, 0, head);
+      HeadBlocks.load(qkv, from, shape.packedStride(), rows, size, shape.scale(), queries, 0);
+      long plain = shape.plain(sample, first, head);
+      HeadBlocks.load(dOut, plain, shape.plainStride(), rows, size, 1, dOutputs, 0);
+      for (int r = 0; r < rows; r++) {
+        logSums[r] = logSumExp.get(JAVA_FLOAT, shape.statistic(sample, head, first + r));
+        corrections[r] = correction(out, plain + r * shape.plainStride(), r, size);
+      }
+      Arrays.fill(dQueries, 0, shape.chunks() * AREA, 0);
+      for (int key = shape.firstBlock(sample, block); key <= block; key++) {
+        step(shape, sample, head, block, key, rows);
+      }
+      HeadBlocks.store(dQueries, 0, dQkv, from, shape.packedStride(), rows, size, shape.scale());
+    }
+    for (int block = 0; block < shape.blocks(); block++) {
+      int at = block * shape.chunks() * AREA;
+      int rows = shape.rows(block);
+      long key = shape.packed(sample, block * SIZE, 1, head);
+      HeadBlocks.store(dKeys, at, dQkv, key, shape.packedStride(), rows, size, 1);
+      long value = shape.packed(sample, block * SIZE, 2, head);
+      HeadBlocks.store(dValues, at, dQkv, value, shape.packedStride(), rows, size, 1);
+    }
+  }
+
+  private void prepare(AttentionShape shape, MemorySegment qkv, int sample, int head) {
+    int block = shape.chunks() * AREA;
+    int all = shape.blocks() * block;
+    queries = HeadBlocks.room(queries, block);
+    dQueries = HeadBlocks.room(dQueries, block);
+    dOutputs = HeadBlocks.room(dOutputs, block);
+    keys = HeadBlocks.room(keys, all);
+    keysTransposed = HeadBlocks.room(keysTransposed, all);
+    valuesTransposed = HeadBlocks.room(valuesTransposed, all);
+    dKeys = HeadBlocks.room(dKeys, all);
+    dValues = HeadBlocks.room(dValues, all);
+    Arrays.fill(dKeys, 0, all, 0);
+    Arrays.fill(dValues, 0, all, 0);
+    long stride = shape.packedStride();
+    for (int i = 0; i < shape.blocks(); i++) {
+      int at = i * block;
+      long key = shape.packed(sample, i * SIZE, 1, head);
+      HeadBlocks.load(qkv, key, stride, shape.rows(i), shape.headSize(), 1, keys, at);
+      System.arraycopy(keys, at, keysTransposed, at, block);
+      long value = shape.packed(sample, i * SIZE, 2, head);
+      HeadBlocks.load(qkv, value, stride, shape.rows(i), shape.headSize(), 1, valuesTransposed, at);
+      for (int chunk = at; chunk < at + block; chunk += AREA) {
+        HeadBlocks.transpose(keysTransposed, chunk);
+        HeadBlocks.transpose(valuesTransposed, chunk);
+      }
+    }
+  }
+
+  /** D of one row: dOut, which is in its block already, times out. */
+  private float correction(MemorySegment out, long at, int r, int headSize) {
+    FloatVector sum = FloatVector.zero(Vectors.F);
+    float rest = 0;
+    for (int chunk = 0; chunk * SIZE < headSize; chunk++) {
+      int columns = HeadBlocks.columns(headSize, chunk);
+      int row = chunk * AREA + r * SIZE;
+      long from = at + chunk * SIZE * 4L;
+      int bound = Vectors.F.loopBound(columns);
+      for (int c = 0; c < bound; c += STEP) {
+        FloatVector dy = FloatVector.fromArray(Vectors.F, dOutputs, row + c);
+        sum = dy.fma(Vectors.load(out, from + c * 4L), sum);
+      }
+      for (int c = bound; c < columns; c++) {
+        rest = Math.fma(dOutputs[row + c], out.get(JAVA_FLOAT, from + c * 4L), rest);
+      }
+    }
+    return Vectors.sum(sum) + rest;
+  }
+
+  private void step(AttentionShape shape, int sample, int head, int block, int key, int rows) {
+    int chunks = shape.chunks();
+    boolean diagonal = block == key;
+    for (int chunk = 0; chunk < chunks; chunk++) {
+      int depth = HeadBlocks.columns(shape.headSize(), chunk);
+      int at = (key * chunks + chunk) * AREA;
+      score(queries, chunk, keysTransposed, at, scores, rows, depth, diagonal);
+      score(dOutputs, chunk, valuesTransposed, at, slopes, rows, depth, diagonal);
+    }
+    boolean drop = mask.active();
+    if (drop) {
+      mask.draw(shape, sample, head, block, key);
+    }
+    boolean masked = diagonal || shape.firstVisible() != null;
+    for (int r = 0; r < rows; r++) {
+      int end = diagonal ? r + 1 : SIZE;
+      int columns = ScoreMask.padded(end);
+      if (masked) {
+        int start = Math.max(0, shape.first(sample, block * SIZE + r) - key * SIZE);
+        ScoreMask.hide(scores, r * SIZE, Math.min(start, end), end);
+      }
+      if (drop) {
+        slopesDropped(r, columns);
+      } else {
+        slopes(r, columns);
+      }
+    }
+    int keyCount = shape.rows(key);
+    for (int chunk = 0; chunk < chunks; chunk++) {
+      int columns = HeadBlocks.columns(shape.headSize(), chunk);
+      int at = (key * chunks + chunk) * AREA;
+      int own = chunk * AREA;
+      BlockProduct.multiplyTransposed(
+          scores, 0, dOutputs, own, dValues, at, keyCount, columns, rows, diagonal);
+      BlockProduct.multiplyTransposed(
+          slopes, 0, queries, own, dKeys, at, keyCount, columns, rows, diagonal);
+      if (diagonal) {
+        BlockProduct.multiplyTriangle(slopes, 0, keys, at, dQueries, own, rows, columns, keyCount);
+      } else {
+        BlockProduct.multiply(slopes, 0, keys, at, dQueries, own, rows, columns, keyCount, true);
+      }
+    }
+  }
+
+  private static void score(
+      float[] a, int chunk, float[] b, int at, float[] c, int rows, int depth, boolean diagonal) {
+    if (diagonal) {
+      BlockProduct.multiplyLower(a, chunk * AREA, b, at, c, 0, rows, depth, chunk > 0);
+    } else {
+      BlockProduct.multiply(a, chunk * AREA, b, at, c, 0, rows, SIZE, depth, chunk > 0);
+    }
+  }
+
+  /** From S and dOut·vᵀ to P and dS of one row, without dropout. */
+  private void slopes(int r, int columns) {
+    FloatVector logSum = FloatVector.broadcast(Vectors.F, logSums[r]);
+    FloatVector correction = FloatVector.broadcast(Vectors.F, corrections[r]);
+    for (int c = r * SIZE; c < r * SIZE + columns; c += STEP) {
+      FloatVector p = VectorMath.exp(FloatVector.fromArray(Vectors.F, scores, c).sub(logSum));
+      FloatVector dP = FloatVector.fromArray(Vectors.F, slopes, c);
+      p.intoArray(scores, c);
+      p.mul(dP.sub(correction)).intoArray(slopes, c);
+    }
+  }
+
+  /** From S and dOut·vᵀ to M ⊙ P and dS of one row. */
+  private void slopesDropped(int r, int columns) {
+    FloatVector logSum = FloatVector.broadcast(Vectors.F, logSums[r]);
+    FloatVector correction = FloatVector.broadcast(Vectors.F, corrections[r]);
+    FloatVector zero = FloatVector.zero(Vectors.F);
+    FloatVector scale = FloatVector.broadcast(Vectors.F, mask.scale());
+    for (int c = 0; c < columns; c += STEP) {
+      int at = r * SIZE + c;
+      VectorMask<Float> keep = mask.keep(r, c);
+      FloatVector factor = zero.blend(scale, keep);
+      FloatVector p = VectorMath.exp(FloatVector.fromArray(Vectors.F, scores, at).sub(logSum));
+      FloatVector dP = FloatVector.fromArray(Vectors.F, slopes, at).mul(factor);
+      p.mul(factor).intoArray(scores, at);
+      p.mul(dP.sub(correction)).intoArray(slopes, at);
+    }
+  }
+}

@@ -1,0 +1,373 @@
+package io.gptjava.cpu;
+
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Products of 64×64 blocks on the heap, the only matrix arithmetic of attention. Every block has
+ * rows 64 floats apart, so that addresses inside the loops are constants away from one pointer;
+ * what lies outside the asked rows, columns and depth may be read and written freely, but never
+ * reaches what is inside.
+ */
+final class BlockProduct {
+  /** Rows and columns of a block. */
+  static final int SIZE = 64;
+
+  /** Floats of a block. */
+  static final int AREA = SIZE * SIZE;
+
+  private static final int STEP = Vectors.F.length();
+
+  /** Columns of one kernel call: two vectors. */
+  static final int COLUMNS = 2 * STEP;
+
+  /** Rows of one kernel call: as many accumulators as the registers of this width allow. */
+  static final int ROWS = STEP == 16 ? 8 : 4;
+
+  private BlockProduct() {}
+
+  /**
+   * {@code c = a · b} or {@code c += a · b}.
+   *
+   * @param rows rows of a and c
+   * @param columns columns of b and c
+   * @param depth columns of a, rows of b
+   */
+  static void multiply(
+      float[] a,
+      int atA,
+      float[] b,
+      int atB,
+      float[] c,
+      int atC,
+      int rows,
+      int columns,
+      int depth,
+      boolean accumulate) {
+    for (int j = 0; j < columns; j += COLUMNS) {
+      for (int i = 0; i < rows; i += ROWS) {
+        kernel(a, atA + i * SIZE, b, atB + j, c, atC + i * SIZE + j, depth, accumulate);
+      }
+    }
+  }
+
+  /** {@code c = a · b} where only c's elements on and below the diagonal are wanted. */
+  static void multiplyLower(
+      float[] a,
+      int atA,
+      float[] b,
+      int atB,
+      float[] c,
+      int atC,
+      int rows,
+      int depth,
+      boolean add) {
+    for (int j = 0; j < rows; j += COLUMNS) {
+      for (int i = j; i < rows; i += ROWS) {
+        kernel(a, atA + i * SIZE, b, atB + j, c, atC + i * SIZE + j, depth, add);
+      }
+    }
+  }
+
+  /** {@code c += a · b} where a is lower triangular: rows end at the diagonal, or at the depth. */
+  static void multiplyTriangle(
+      float[] a,
+      int atA,
+      float[] b,
+      int atB,
+      float[] c,
+      int atC,
+      int rows,
+      int columns,
+      int depth) {
+    for (int j = 0; j < columns; j += COLUMNS) {
+      for (int i = 0; i < rows; i += ROWS) {
+        int end = Math.min(i + ROWS, depth);
+        kernel(a, atA + i * SIZE, b, atB + j, c, atC + i * SIZE + j, end, true);
+      }
+    }
+  }
+
+  /**
+   * {@code c += aᵀ · b}.
+   *
+   * @param rows columns of a, rows of c
+   * @param columns columns of b and c
+   * @param depth rows of a and b
+   * @param triangle whether a is lower triangular: its columns begin at the diagonal
+   */
+  static void multiplyTransposed(
+      float[] a,
+      int atA,
+      float[] b,
+      int atB,
+      float[] c,
+      int atC,
+      int rows,
+      int columns,
+      int depth,
+      boolean triangle) {
+    for (int j = 0; j < columns; j += COLUMNS) {
+      for (int i = 0; i < rows; i += ROWS) {
+        int from = triangle ? i : 0;
+        transposedKernel(
+            a,
+            atA + from * SIZE + i,
+            b,
+            atB + from * SIZE + j,
+            c,
+            atC + i * SIZE + j,
+            depth - from);
+      }
+    }
+  }
+
+  private static void kernel(
+      float[] a, int atA, float[] b, int atB, float[] c, int atC, int depth, boolean accumulate) {
+    if (ROWS == 8) {
+      wideKernel(a, atA, b, atB, c, atC, depth, accumulate);
+    } else {
+      narrowKernel(a, atA, b, atB, c, atC, depth, accumulate);
+    }
+  }
+
+  private static void transposedKernel(
+      float[] a, int atA, float[] b, int atB, float[] c, int atC, int depth) {
+    if (ROWS == 8) {
+      wideTransposedKernel(a, atA, b, atB, c, atC, depth);
+    } else {
+      narrowTransposedKernel(a, atA, b, atB, c, atC, depth);
+    }
+  }
+
+  private static void wideKernel(
+      float[] a, int atA, float[] b, int atB, float[] c, int atC, int depth, boolean accumulate) {
+    FloatVector c00 = FloatVector.zero(Vectors.F);
+    FloatVector c01 = c00;
+    FloatVector c10 = c00;
+    FloatVector c11 = c00;
+    FloatVector c20 = c00;
+    FloatVector c21 = c00;
+    FloatVector c30 = c00;
+    FloatVector c31 = c00;
+    FloatVector c40 = c00;
+    FloatVector c41 = c00;
+    FloatVector c50 = c00;
+    FloatVector c51 = c00;
+    FloatVector c60 = c00;
+    FloatVector c61 = c00;
+    FloatVector c70 = c00;
+    FloatVector c71 = c00;
+    if (accumulate) {
+      c00 = load(c, atC + 0 * SIZE + 0 * STEP);
+      c01 = load(c, atC + 0 * SIZE + 1 * STEP);
+      c10 = load(c, atC + 1 * SIZE + 0 * STEP);
+      c11 = load(c, atC + 1 * SIZE + 1 * STEP);
+      c20 = load(c, atC + 2 * SIZE + 0 * STEP);
+      c21 = load(c, atC + 2 * SIZE + 1 * STEP);
+      c30 = load(c, atC + 3 * SIZE + 0 * STEP);
+      c31 = load(c, atC + 3 * SIZE + 1 * STEP);
+      c40 = load(c, atC + 4 * SIZE + 0 * STEP);
+      c41 = load(c, atC + 4 * SIZE + 1 * STEP);
+      c50 = load(c, atC + 5 * SIZE + 0 * STEP);
+      c51 = load(c, atC + 5 * SIZE + 1 * STEP);
+      c60 = load(c, atC + 6 * SIZE + 0 * STEP);
+      c61 = load(c, atC + 6 * SIZE + 1 * STEP);
+      c70 = load(c, atC + 7 * SIZE + 0 * STEP);
+      c71 = load(c, atC + 7 * SIZE + 1 * STEP);
+    }
+    for (int k = 0; k < depth; k++) {
+      FloatVector b0 = load(b, atB + k * SIZE);
+      FloatVector b1 = load(b, atB + k * SIZE + STEP);
+      FloatVector a0 = FloatVector.broadcast(Vectors.F, a[atA + 0 * SIZE + k]);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      FloatVector a1 = FloatVector.broadcast(Vectors.F, a[atA + 1 * SIZE + k]);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      FloatVector a2 = FloatVector.broadcast(Vectors.F, a[atA + 2 * SIZE + k]);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
+      FloatVector a3 = FloatVector.broadcast(Vectors.F, a[atA + 3 * SIZE + k]);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
+      FloatVector a4 = FloatVector.broadcast(Vectors.F, a[atA + 4 * SIZE + k]);
+      c40 = a4.fma(b0, c40);
+      c41 = a4.fma(b1, c41);
+      FloatVector a5 = FloatVector.broadcast(Vectors.F, a[atA + 5 * SIZE + k]);
+      c50 = a5.fma(b0, c50);
+      c51 = a5.fma(b1, c51);
+      FloatVector a6 = FloatVector.broadcast(Vectors.F, a[atA + 6 * SIZE + k]);
+      c60 = a6.fma(b0, c60);
+      c61 = a6.fma(b1, c61);
+      FloatVector a7 = FloatVector.broadcast(Vectors.F, a[atA + 7 * SIZE + k]);
+      c70 = a7.fma(b0, c70);
+      c71 = a7.fma(b1, c71);
+    }
+    c00.intoArray(c, atC + 0 * SIZE + 0 * STEP);
+    c01.intoArray(c, atC + 0 * SIZE + 1 * STEP);
+    c10.intoArray(c, atC + 1 * SIZE + 0 * STEP);
+    c11.intoArray(c, atC + 1 * SIZE + 1 * STEP);
+    c20.intoArray(c, atC + 2 * SIZE + 0 * STEP);
+    c21.intoArray(c, atC + 2 * SIZE + 1 * STEP);
+    c30.intoArray(c, atC + 3 * SIZE + 0 * STEP);
+    c31.intoArray(c, atC + 3 * SIZE + 1 * STEP);
+    c40.intoArray(c, atC + 4 * SIZE + 0 * STEP);
+    c41.intoArray(c, atC + 4 * SIZE + 1 * STEP);
+    c50.intoArray(c, atC + 5 * SIZE + 0 * STEP);
+    c51.intoArray(c, atC + 5 * SIZE + 1 * STEP);
+    c60.intoArray(c, atC + 6 * SIZE + 0 * STEP);
+    c61.intoArray(c, atC + 6 * SIZE + 1 * STEP);
+    c70.intoArray(c, atC + 7 * SIZE + 0 * STEP);
+    c71.intoArray(c, atC + 7 * SIZE + 1 * STEP);
+  }
+
+  private static void narrowKernel(
+      float[] a, int atA, float[] b, int atB, float[] c, int atC, int depth, boolean accumulate) {
+    FloatVector c00 = FloatVector.zero(Vectors.F);
+    FloatVector c01 = c00;
+    FloatVector c10 = c00;
+    FloatVector c11 = c00;
+    FloatVector c20 = c00;
+    FloatVector c21 = c00;
+    FloatVector c30 = c00;
+    FloatVector c31 = c00;
+    if (accumulate) {
+      c00 = load(c, atC + 0 * SIZE + 0 * STEP);
+      c01 = load(c, atC + 0 * SIZE + 1 * STEP);
+      c10 = load(c, atC + 1 * SIZE + 0 * STEP);
+      c11 = load(c, atC + 1 * SIZE + 1 * STEP);
+      c20 = load(c, atC + 2 * SIZE + 0 * STEP);
+      c21 = load(c, atC + 2 * SIZE + 1 * STEP);
+      c30 = load(c, atC + 3 * SIZE + 0 * STEP);
+      c31 = load(c, atC + 3 * SIZE + 1 * STEP);
+    }
+    for (int k = 0; k < depth; k++) {
+      FloatVector b0 = load(b, atB + k * SIZE);
+      FloatVector b1 = load(b, atB + k * SIZE + STEP);
+      FloatVector a0 = FloatVector.broadcast(Vectors.F, a[atA + 0 * SIZE + k]);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      FloatVector a1 = FloatVector.broadcast(Vectors.F, a[atA + 1 * SIZE + k]);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      FloatVector a2 = FloatVector.broadcast(Vectors.F, a[atA + 2 * SIZE + k]);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
+      FloatVector a3 = FloatVector.broadcast(Vectors.F, a[atA + 3 * SIZE + k]);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
+    }
+    c00.intoArray(c, atC + 0 * SIZE + 0 * STEP);
+    c01.intoArray(c, atC + 0 * SIZE + 1 * STEP);
+    c10.intoArray(c, atC + 1 * SIZE + 0 * STEP);
+    c11.intoArray(c, atC + 1 * SIZE + 1 * STEP);
+    c20.intoArray(c, atC + 2 * SIZE + 0 * STEP);
+    c21.intoArray(c, atC + 2 * SIZE + 1 * STEP);
+    c30.intoArray(c, atC + 3 * SIZE + 0 * STEP);
+    c31.intoArray(c, atC + 3 * SIZE + 1 * STEP);
+  }
+
+  private static void wideTransposedKernel(
+      float[] a, int atA, float[] b, int atB, float[] c, int atC, int depth) {
+    FloatVector c00 = load(c, atC + 0 * SIZE + 0 * STEP);
+    FloatVector c01 = load(c, atC + 0 * SIZE + 1 * STEP);
+    FloatVector c10 = load(c, atC + 1 * SIZE + 0 * STEP);
+    FloatVector c11 = load(c, atC + 1 * SIZE + 1 * STEP);
+    FloatVector c20 = load(c, atC + 2 * SIZE + 0 * STEP);
+    FloatVector c21 = load(c, atC + 2 * SIZE + 1 * STEP);
+    FloatVector c30 = load(c, atC + 3 * SIZE + 0 * STEP);
+    FloatVector c31 = load(c, atC + 3 * SIZE + 1 * STEP);
+    FloatVector c40 = load(c, atC + 4 * SIZE + 0 * STEP);
+    FloatVector c41 = load(c, atC + 4 * SIZE + 1 * STEP);
+    FloatVector c50 = load(c, atC + 5 * SIZE + 0 * STEP);
+    FloatVector c51 = load(c, atC + 5 * SIZE + 1 * STEP);
+    FloatVector c60 = load(c, atC + 6 * SIZE + 0 * STEP);
+    FloatVector c61 = load(c, atC + 6 * SIZE + 1 * STEP);
+    FloatVector c70 = load(c, atC + 7 * SIZE + 0 * STEP);
+    FloatVector c71 = load(c, atC + 7 * SIZE + 1 * STEP);
+    for (int k = 0; k < depth; k++) {
+      FloatVector b0 = load(b, atB + k * SIZE);
+      FloatVector b1 = load(b, atB + k * SIZE + STEP);
+      FloatVector a0 = FloatVector.broadcast(Vectors.F, a[atA + k * SIZE + 0]);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      FloatVector a1 = FloatVector.broadcast(Vectors.F, a[atA + k * SIZE + 1]);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      FloatVector a2 = FloatVector.broadcast(Vectors.F, a[atA + k * SIZE + 2]);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
+      FloatVector a3 = FloatVector.broadcast(Vectors.F, a[atA + k * SIZE + 3]);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
+      FloatVector a4 = FloatVector.broadcast(Vectors.F, a[atA + k * SIZE + 4]);
+      c40 = a4.fma(b0, c40);
+      c41 = a4.fma(b1, c41);
+      FloatVector a5 = FloatVector.broadcast(Vectors.F, a[atA + k * SIZE + 5]);
+      c50 = a5.fma(b0, c50);
+      c51 = a5.fma(b1, c51);
+      FloatVector a6 = FloatVector.broadcast(Vectors.F, a[atA + k * SIZE + 6]);
+      c60 = a6.fma(b0, c60);
+      c61 = a6.fma(b1, c61);
+      FloatVector a7 = FloatVector.broadcast(Vectors.F, a[atA + k * SIZE + 7]);
+      c70 = a7.fma(b0, c70);
+      c71 = a7.fma(b1, c71);
+    }
+    c00.intoArray(c, atC + 0 * SIZE + 0 * STEP);
+    c01.intoArray(c, atC + 0 * SIZE + 1 * STEP);
+    c10.intoArray(c, atC + 1 * SIZE + 0 * STEP);
+    c11.intoArray(c, atC + 1 * SIZE + 1 * STEP);
+    c20.intoArray(c, atC + 2 * SIZE + 0 * STEP);
+    c21.intoArray(c, atC + 2 * SIZE + 1 * STEP);
+    c30.intoArray(c, atC + 3 * SIZE + 0 * STEP);
+    c31.intoArray(c, atC + 3 * SIZE + 1 * STEP);
+    c40.intoArray(c, atC + 4 * SIZE + 0 * STEP);
+    c41.intoArray(c, atC + 4 * SIZE + 1 * STEP);
+    c50.intoArray(c, atC + 5 * SIZE + 0 * STEP);
+    c51.intoArray(c, atC + 5 * SIZE + 1 * STEP);
+    c60.intoArray(c, atC + 6 * SIZE + 0 * STEP);
+    c61.intoArray(c, atC + 6 * SIZE + 1 * STEP);
+    c70.intoArray(c, atC + 7 * SIZE + 0 * STEP);
+    c71.intoArray(c, atC + 7 * SIZE + 1 * STEP);
+  }
+
+  private static void narrowTransposedKernel(
+      float[] a, int atA, float[] b, int atB, float[] c, int atC, int depth) {
+    FloatVector c00 = load(c, atC + 0 * SIZE + 0 * STEP);
+    FloatVector c01 = load(c, atC + 0 * SIZE + 1 * STEP);
+    FloatVector c10 = load(c, atC + 1 * SIZE + 0 * STEP);
+    FloatVector c11 = load(c, atC + 1 * SIZE + 1 * STEP);
+    FloatVector c20 = load(c, atC + 2 * SIZE + 0 * STEP);
+    FloatVector c21 = load(c, atC + 2 * SIZE + 1 * STEP);
+    FloatVector c30 = load(c, atC + 3 * SIZE + 0 * STEP);
+    FloatVector c31 = load(c, atC + 3 * SIZE + 1 * STEP);
+    for (int k = 0; k < depth; k++) {
+      FloatVector b0 = load(b, atB + k * SIZE);
+      FloatVector b1 = load(b, atB + k * SIZE + STEP);
+      FloatVector a0 = FloatVector.broadcast(Vectors.F, a[atA + k * SIZE + 0]);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      FloatVector a1 = FloatVector.broadcast(Vectors.F, a[atA + k * SIZE + 1]);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      FloatVector a2 = FloatVector.broadcast(Vectors.F, a[atA + k * SIZE + 2]);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
+      FloatVector a3 = FloatVector.broadcast(Vectors.F, a[atA + k * SIZE + 3]);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
+    }
+    c00.intoArray(c, atC + 0 * SIZE + 0 * STEP);
+    c01.intoArray(c, atC + 0 * SIZE + 1 * STEP);
+    c10.intoArray(c, atC + 1 * SIZE + 0 * STEP);
+    c11.intoArray(c, atC + 1 * SIZE + 1 * STEP);
+    c20.intoArray(c, atC + 2 * SIZE + 0 * STEP);
+    c21.intoArray(c, atC + 2 * SIZE + 1 * STEP);
+    c30.intoArray(c, atC + 3 * SIZE + 0 * STEP);
+    c31.intoArray(c, atC + 3 * SIZE + 1 * STEP);
+  }
+
+  private static FloatVector load(float[] array, int at) {
+    return FloatVector.fromArray(Vectors.F, array, at);
+  }
+}

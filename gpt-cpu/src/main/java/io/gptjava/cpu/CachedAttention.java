@@ -1,0 +1,107 @@
+package io.gptjava.cpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+
+/** One worker's attention of new positions over the cached keys and values of one head. */
+final class CachedAttention {
+  private static final int STEP = Vectors.F.length();
+
+  private float[] query = new float[0];
+  private float[] weights = new float[0];
+
+  /** Appends the head's new keys and values, then attends from each new position. */
+  void run(
+      AttentionShape shape,
+      MemorySegment qkv,
+      MemorySegment keys,
+      MemorySegment values,
+      int capacity,
+      int firstPosition,
+      MemorySegment out,
+      int sample,
+      int head) {
+    int size = shape.headSize();
+    query = HeadBlocks.room(query, size);
+    weights = HeadBlocks.room(weights, capacity + STEP);
+    long cache = ((long) sample * shape.heads() + head) * capacity * size * 4;
+    for (int t = 0; t < shape.sequence(); t++) {
+      long at = cache + (firstPosition + t) * size * 4L;
+      MemorySegment.copy(qkv, shape.packed(sample, t, 1, head), keys, at, size * 4L);
+      MemorySegment.copy(qkv, shape.packed(sample, t, 2, head), values, at, size * 4L);
+    }
+    for (int t = 0; t < shape.sequence(); t++) {
+      int visible = firstPosition + t + 1;
+      long at = shape.packed(sample, t, 0, head);
+      for (int c = 0; c < size; c++) {
+        query[c] = qkv.get(JAVA_FLOAT, at + c * 4L) * shape.scale();
+      }
+      scores(keys, cache, visible, size);
+      float sum = softmax(visible);
+      blend(values, cache, visible, size, 1 / sum, out, shape.plain(sample, t, head));
+    }
+  }
+
+  private void scores(MemorySegment keys, long cache, int visible, int size) {
+    int bound = Vectors.F.loopBound(size);
+    for (int j = 0; j < visible; j++) {
+      long at = cache + (long) j * size * 4;
+      FloatVector sum = FloatVector.zero(Vectors.F);
+      for (int c = 0; c < bound; c += STEP) {
+        FloatVector q = FloatVector.fromArray(Vectors.F, query, c);
+        sum = q.fma(Vectors.load(keys, at + c * 4L), sum);
+      }
+      float dot = Vectors.sum(sum);
+      for (int c = bound; c < size; c++) {
+        dot = Math.fma(query[c], keys.get(JAVA_FLOAT, at + c * 4L), dot);
+      }
+      weights[j] = dot;
+    }
+  }
+
+  /** Turns scores into weights that their sum, which is returned, must still divide. */
+  private float softmax(int visible) {
+    float max = weights[0];
+    for (int j = 1; j < visible; j++) {
+      max = Math.max(max, weights[j]);
+    }
+    FloatVector sums = FloatVector.zero(Vectors.F);
+    for (int j = 0; j < visible; j += STEP) {
+      VectorMask<Float> inside = Vectors.F.indexInRange(j, visible);
+      FloatVector p = VectorMath.exp(FloatVector.fromArray(Vectors.F, weights, j).sub(max));
+      p.intoArray(weights, j, inside);
+      sums = sums.add(p, inside);
+    }
+    return Vectors.sum(sums);
+  }
+
+  private void blend(
+      MemorySegment values,
+      long cache,
+      int visible,
+      int size,
+      float factor,
+      MemorySegment out,
+      long to) {
+    int bound = Vectors.F.loopBound(size);
+    for (int c = 0; c < bound; c += STEP) {
+      FloatVector sum = FloatVector.zero(Vectors.F);
+      for (int j = 0; j < visible; j++) {
+        FloatVector weight = FloatVector.broadcast(Vectors.F, weights[j]);
+        sum = weight.fma(Vectors.load(values, cache + ((long) j * size + c) * 4), sum);
+      }
+      Vectors.store(sum.mul(factor), out, to + c * 4L);
+    }
+    for (int c = bound; c < size; c++) {
+      float sum = 0;
+      for (int j = 0; j < visible; j++) {
+        float value = values.get(JAVA_FLOAT, cache + ((long) j * size + c) * 4);
+        sum = Math.fma(weights[j], value, sum);
+      }
+      out.set(JAVA_FLOAT, to + c * 4L, sum * factor);
+    }
+  }
+}
