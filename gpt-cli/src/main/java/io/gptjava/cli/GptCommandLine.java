@@ -2,12 +2,18 @@ package io.gptjava.cli;
 
 import io.gptjava.cli.command.CompletionCommand;
 import io.gptjava.cli.command.DoctorCommand;
+import io.gptjava.cli.command.EvaluateCommand;
+import io.gptjava.cli.command.GenerateCommand;
+import io.gptjava.cli.command.InspectCommand;
+import io.gptjava.cli.command.PlotCommand;
+import io.gptjava.cli.command.ResumeCommand;
+import io.gptjava.cli.command.TokenizeCommand;
 import io.gptjava.cli.command.TrainCommand;
+import io.gptjava.cli.command.VerifyResumeCommand;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -19,7 +25,7 @@ import picocli.CommandLine.Spec;
     name = "gpt",
     mixinStandardHelpOptions = true,
     scope = ScopeType.INHERIT,
-    versionProvider = GptCommandLine.Version.class,
+    versionProvider = GptVersion.class,
     sortOptions = false,
     usageHelpAutoWidth = true,
     description = "Trains, resumes, samples and evaluates GPT-2 family models.",
@@ -57,7 +63,14 @@ public final class GptCommandLine implements Runnable {
   private static CommandLine create(GptCommandLine root, ErrorReport errors, CliContext context) {
     CommandLine line = new CommandLine(root);
     line.addSubcommand("train", TrainCommand.create(context));
+    line.addSubcommand(new ResumeCommand(context));
+    line.addSubcommand(new GenerateCommand(context));
+    line.addSubcommand(new EvaluateCommand(context));
+    line.addSubcommand(new TokenizeCommand(context));
+    line.addSubcommand(new PlotCommand(context));
+    line.addSubcommand(new InspectCommand(context));
     line.addSubcommand(new DoctorCommand(context));
+    line.addSubcommand("verify-resume", VerifyResumeCommand.create(context));
     line.addSubcommand(new CompletionCommand(context));
     line.setParameterExceptionHandler(errors)
         .setExecutionExceptionHandler(errors)
@@ -69,19 +82,5 @@ public final class GptCommandLine implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(spec.commandLine(), "Missing command");
-  }
-
-  /** Prints the version of the jar. */
-  static final class Version implements IVersionProvider {
-    @Override
-    public String[] getVersion() {
-      return new String[] {"gpt-java " + number(), "Java " + Runtime.version()};
-    }
-
-    /** The version, {@code development} outside a jar. */
-    static String number() {
-      String version = GptCommandLine.class.getPackage().getImplementationVersion();
-      return version == null ? "development" : version;
-    }
   }
 }

@@ -50,7 +50,8 @@ final class StandardError {
             symbol -> {
               try {
                 int result =
-                    (int) linker.downcallHandle(symbol, type).invokeExact(descriptor, STANDARD_ERROR);
+                    (int)
+                        linker.downcallHandle(symbol, type).invokeExact(descriptor, STANDARD_ERROR);
                 assert result == STANDARD_ERROR;
               } catch (Throwable e) {
                 throw new IllegalStateException("cannot restore standard error", e);

@@ -6,7 +6,14 @@ import io.gptjava.cli.config.FlagOptions;
 import io.gptjava.cli.config.Presets;
 import io.gptjava.cli.config.ResolvedSettings;
 import io.gptjava.cli.config.SettingsResolver;
+import io.gptjava.cli.config.TrainConfigs;
+import io.gptjava.cli.model.ModelSource;
+import io.gptjava.cli.run.RunPaths;
+import io.gptjava.cli.run.TrainingSession;
+import io.gptjava.train.config.TrainConfig;
 import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneId;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -73,7 +80,13 @@ public final class TrainCommand implements Callable<Integer> {
             Optional.ofNullable(config),
             context.environment());
     Availability.check(settings);
-    settings.recorded().forEach((k, v) -> context.out().println(k + " " + v));
-    return dryRun ? 0 : 1;
+    TrainConfig train = TrainConfigs.from(settings, ModelSource::of);
+    TrainingSession session = new TrainingSession(context, settings, train);
+    if (dryRun) {
+      return session.dryRun();
+    }
+    return session.train(
+        RunPaths.choose(
+            settings.path("out"), LocalDate.now(ZoneId.systemDefault()), train.name()));
   }
 }

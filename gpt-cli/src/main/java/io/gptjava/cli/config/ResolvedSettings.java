@@ -104,6 +104,11 @@ public final class ResolvedSettings {
     return paths(key).stream().findFirst();
   }
 
+  /** All values with their origins. */
+  Map<String, Layer.Item> items() {
+    return items;
+  }
+
   private Layer.Item item(String key) {
     Layer.Item item = items.get(key);
     if (item == null) {

@@ -48,6 +48,13 @@ public final class SettingsResolver {
     return merge(name, List.of());
   }
 
+  /** Settings with changes. */
+  public static ResolvedSettings change(ResolvedSettings settings, Layer changes) {
+    Map<String, Layer.Item> values = new LinkedHashMap<>(settings.items());
+    lay(changes, values);
+    return new ResolvedSettings(values);
+  }
+
   /** The settings of an earlier run with changes. */
   public static ResolvedSettings restore(Layer recorded, Layer changes) {
     Map<String, Layer.Item> values = new LinkedHashMap<>(recorded.items());

@@ -1,5 +1,6 @@
 package io.gptjava.cli.config;
 
+import io.gptjava.cli.model.ModelSource;
 import io.gptjava.core.AdamWSettings;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
@@ -20,6 +21,8 @@ import java.util.function.Function;
 
 /** Turns resolved settings into the configuration that the trainer takes. */
 public final class TrainConfigs {
+  private static final int TOKENS = 50257;
+
   private final ResolvedSettings settings;
 
   private TrainConfigs(ResolvedSettings settings) {
@@ -29,16 +32,21 @@ public final class TrainConfigs {
   /**
    * Builds the configuration.
    *
-   * @param shapeOf reads the shape of the model in an {@code --init-from} folder
+   * @param find finds the weights of {@code --init-from}
    * @throws GptException with {@link Failure#USAGE} if values do not fit together
    */
-  public static TrainConfig from(ResolvedSettings settings, Function<Path, GptConfig> shapeOf) {
-    return new TrainConfigs(settings).build(shapeOf);
+  public static TrainConfig from(ResolvedSettings settings, Function<Path, ModelSource> find) {
+    return new TrainConfigs(settings).build(find);
   }
 
-  private TrainConfig build(Function<Path, GptConfig> shapeOf) {
-    Optional<Path> initFrom = settings.path("init-from");
-    GptConfig model = initFrom.map(shapeOf).map(this::adapt).orElseGet(this::model);
+  private TrainConfig build(Function<Path, ModelSource> find) {
+    Optional<ModelSource> initFrom = settings.path("init-from").map(find);
+    GptConfig model = initFrom.map(ModelSource::config).map(this::adapt).orElseGet(this::model);
+    if (model.vocabularySize() < TOKENS) {
+      throw usage(
+          "%s %d is less than the %d tokens of GPT-2's tokenizer; use a larger one"
+              .formatted(settings.spelled("vocab-size"), model.vocabularySize(), TOKENS));
+    }
     return new TrainConfig(
         settings.text("preset"),
         data(),
@@ -46,7 +54,7 @@ public final class TrainConfigs {
         initFrom.isPresent()
             ? TrainConfig.Initialization.GPT2
             : choice(TrainConfig.Initialization.class, "initialization"),
-        initFrom,
+        initFrom.map(ModelSource::folder),
         batch(model),
         optimizer(),
         choice(TrainConfig.Precision.class, "precision"),

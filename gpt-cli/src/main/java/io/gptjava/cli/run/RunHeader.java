@@ -1,8 +1,9 @@
 package io.gptjava.cli.run;
 
-import io.gptjava.cli.config.ResolvedSettings;
+import io.gptjava.core.Backend;
 import io.gptjava.train.RunLength;
 import io.gptjava.train.config.BatchConfig;
+import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.data.Datasets;
 import io.gptjava.train.data.WindowLoader;
 import java.io.PrintStream;
@@ -13,12 +14,11 @@ public final class RunHeader {
   private RunHeader() {}
 
   /** Prints them. */
-  public static void print(PrintStream out, Workbench bench) {
-    Datasets data = bench.data();
-    BatchConfig batch = bench.config().batch();
+  public static void print(PrintStream out, Backend backend, TrainConfig config, Datasets data) {
+    BatchConfig batch = config.batch();
     RunLength length = RunLength.of(batch, data.training());
-    line(out, "Using %s device.", bench.backend().name());
-    line(out, "Device: %s", bench.backend().description());
+    line(out, "Using %s device.", backend.name());
+    line(out, "Device: %s", backend.description());
     if (data.characters() > 0) {
       line(out, "Characters: %,d", data.characters());
     }
@@ -30,30 +30,8 @@ public final class RunHeader {
         data.validation().map(WindowLoader::batches).orElse(0),
         batch.batchSize(),
         batch.sequenceLength());
-    line(out, "Model parameters: %,d", bench.config().model().parameterCount());
-    line(
-        out,
-        "Steps: %,d (%,d an epoch)",
-        length.totalSteps(),
-        length.stepsPerEpoch());
-  }
-
-  /** Prints the resolved configuration and what it needs in memory. */
-  public static void printDryRun(PrintStream out, ResolvedSettings settings, Workbench bench) {
-    settings
-        .recorded()
-        .forEach(
-            (key, recorded) ->
-                line(
-                    out,
-                    "%-26s %-28s %s",
-                    key,
-                    String.join(" ", recorded.values()),
-                    recorded.origin()));
-    out.println();
-    print(out, bench);
-    out.println("Memory:");
-    out.print(bench.ledger().table());
+    line(out, "Model parameters: %,d", config.model().parameterCount());
+    line(out, "Steps: %,d (%,d an epoch)", length.totalSteps(), length.stepsPerEpoch());
   }
 
   private static void line(PrintStream out, String format, Object... values) {

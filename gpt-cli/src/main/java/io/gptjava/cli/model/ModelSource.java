@@ -1,4 +1,4 @@
-package io.gptjava.cli.run;
+package io.gptjava.cli.model;
 
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
