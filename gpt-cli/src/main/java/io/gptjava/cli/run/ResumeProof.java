@@ -121,13 +121,15 @@ public final class ResumeProof {
   }
 
   private static Path temporaryFolder() {
+    Path runs = Path.of("runs");
     try {
-      return Files.createTempDirectory("gpt-verify-resume");
+      Files.createDirectories(runs);
+      return Files.createTempDirectory(runs, "verify-resume-");
     } catch (IOException e) {
       throw new GptException(
           Failure.CAPACITY,
-          "No temporary folder can be made: %s; set TMPDIR to a writable one"
-              .formatted(e.getMessage()),
+          "No folder can be made below %s: %s; run this where you can write"
+              .formatted(runs.toAbsolutePath(), e.getMessage()),
           e);
     }
   }
