@@ -1,6 +1,6 @@
 package io.gptjava.cpu;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.gptjava.core.Backend;
@@ -59,9 +59,7 @@ class ElementwiseTest {
       for (DType to : types) {
         byte[] expected = cast(new ReferenceBackend(), from, to);
         byte[] actual = cast(new CpuBackend(3), from, to);
-        for (int i = 0; i < expected.length; i++) {
-          assertEquals(expected[i], actual[i], from + " to " + to + ", byte " + i);
-        }
+        assertArrayEquals(expected, actual, from + " to " + to);
       }
     }
   }

@@ -6,6 +6,7 @@ import io.gptjava.core.Dropout;
 import io.gptjava.core.Ops;
 import io.gptjava.core.Philox;
 import io.gptjava.core.Tensor;
+import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -58,7 +59,7 @@ class EmbeddingTest {
         new CpuBackend(1),
         t -> {
           Tensor tokens = t.integers(1, 1, 1);
-          tokens.segment().set(java.lang.foreign.ValueLayout.JAVA_INT, 0, 9);
+          tokens.segment().set(ValueLayout.JAVA_INT, 0, 9);
           Tensor wte = t.normal(1, 9, 4);
           Tensor wpe = t.normal(1, 1, 4);
           Tensor out = t.poisoned(1, 1, 4);

@@ -114,9 +114,6 @@ public final class Comparison {
       return 0;
     }
     double difference = Math.abs((double) actual - expected);
-    if (!Double.isFinite(difference)) {
-      return Double.POSITIVE_INFINITY;
-    }
-    return allowed == 0 ? Double.POSITIVE_INFINITY : difference / (allowed + Float.MIN_NORMAL);
+    return Double.isFinite(difference) ? difference / allowed : Double.POSITIVE_INFINITY;
   }
 }

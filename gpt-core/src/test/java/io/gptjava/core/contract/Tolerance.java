@@ -23,9 +23,9 @@ public interface Tolerance {
     return (index, expected) -> 0;
   }
 
-  /** Relative to the expected value. */
+  /** Relative to the expected value; below the normal range anything goes. */
   static Tolerance relative(double roundoffs) {
-    return (index, expected) -> roundoffs * UNIT_ROUNDOFF * Math.abs(expected);
+    return (index, expected) -> roundoffs * UNIT_ROUNDOFF * Math.abs(expected) + Float.MIN_NORMAL;
   }
 
   /** The same absolute bound for all elements. */
@@ -33,9 +33,12 @@ public interface Tolerance {
     return (index, expected) -> roundoffs * UNIT_ROUNDOFF * magnitude;
   }
 
-  /** Relative to a magnitude per element. */
+  /** Relative to a magnitude per element; exact where that is 0. */
   static Tolerance scaled(double roundoffs, double[] magnitudes) {
-    return (index, expected) -> roundoffs * UNIT_ROUNDOFF * magnitudes[index];
+    return (index, expected) ->
+        magnitudes[index] == 0
+            ? 0
+            : roundoffs * UNIT_ROUNDOFF * magnitudes[index] + Float.MIN_NORMAL;
   }
 
   /**

@@ -40,6 +40,7 @@ public final class TrainingRun implements AutoCloseable {
   private final RunLog log;
   private final Trainer trainer;
   private final long totalSteps;
+  private final String fingerprint;
 
   /** Everything that is open while a run is prepared, so that a failure closes it. */
   private TrainingRun(
@@ -50,13 +51,15 @@ public final class TrainingRun implements AutoCloseable {
       List<TrainingListener> listeners) {
     this.config = config;
     this.folder = folder;
-    TextEncoder encoder = Gpt2Tokenizer.instance();
+    TextEncoder encoder = new Gpt2Tokenizer();
     Datasets opened = null;
     RunLog openedLog = null;
     try {
       opened = load(config, encoder);
       GptModel model = model(backend, config);
       OptimizerState optimizer = model.optimizerState(config.optimizer().decayAll());
+      fingerprint =
+          ConfigFingerprint.of(config, opened.trainingTokens(), DataChecksum.of(opened));
       TrainerState state = begin(backend, model, optimizer, checkpoint);
       totalSteps = RunLength.of(config.batch(), opened.training()).totalSteps();
       boolean csv = config.watch().logs().contains("csv");
@@ -144,6 +147,12 @@ public final class TrainingRun implements AutoCloseable {
       Backend backend, GptModel model, OptimizerState optimizer, OptionalLong step) {
     if (step.isPresent()) {
       Checkpoint checkpoint = CheckpointStore.open(folder.path(), step.getAsLong());
+      if (!checkpoint.info().fingerprint().equals(fingerprint)) {
+        throw new GptException(
+            Failure.DATA,
+            "%s cannot go on bit for bit: its data or configuration changed since checkpoint %s\nrestore them, or start a new run with --init-from %s"
+                .formatted(folder.path(), checkpoint.folder().getFileName(), checkpoint.folder()));
+      }
       checkpoint.read(backend, model.layout(), optimizer);
       return checkpoint.info().state();
     }
@@ -169,7 +178,7 @@ public final class TrainingRun implements AutoCloseable {
               totalSteps,
               warmup,
               validationLoss,
-              ConfigFingerprint.of(config));
+              fingerprint);
       Path saved = store.save(backend, model.layout(), optimizer, info, config.keep().keep());
       store.discardAfter(state.step());
       writeState("running");

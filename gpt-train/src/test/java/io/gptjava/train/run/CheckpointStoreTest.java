@@ -188,7 +188,7 @@ class CheckpointStoreTest {
       save(35);
       Path file = save(40).resolve(name);
       try (var channel = Files.newByteChannel(file, StandardOpenOption.WRITE)) {
-        channel.truncate(channel.size() - 1);
+        channel.truncate(channel.size() - 2);
       }
       GptException e = assertThrows(GptException.class, () -> CheckpointStore.open(run.path(), 40));
       assertEquals(Failure.CHECKPOINT, e.failure());

@@ -46,9 +46,11 @@ final class FakeBackend implements Backend {
     new FlatParameters(this, layout, tensor)
         .write(
             (parameter, target) -> {
-              for (long i = 0; i < parameter.logicalCount(); i++) {
-                target.setAtIndex(ValueLayout.JAVA_FLOAT, i, value(salt, parameter.offset() + i));
+              float[] values = new float[(int) parameter.logicalCount()];
+              for (int i = 0; i < values.length; i++) {
+                values[i] = value(salt, parameter.offset() + i);
               }
+              MemorySegment.copy(values, 0, target, ValueLayout.JAVA_FLOAT, 0, values.length);
             });
   }
 
