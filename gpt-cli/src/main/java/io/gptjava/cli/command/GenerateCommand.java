@@ -43,7 +43,11 @@ public final class GenerateCommand implements Callable<Integer> {
   @Parameters(paramLabel = "PATH", description = "Run, checkpoint or Hugging Face folder.")
   private Path path;
 
-  @Option(names = "--prompt", required = true, paramLabel = "TEXT", description = "Text to continue.")
+  @Option(
+      names = "--prompt",
+      required = true,
+      paramLabel = "TEXT",
+      description = "Text to continue.")
   private String prompt;
 
   @Option(
@@ -104,8 +108,7 @@ public final class GenerateCommand implements Callable<Integer> {
     return 0;
   }
 
-  private void generate(
-      Generator generator, TextEncoder encoder, int[] tokens, Sampling sampling) {
+  private void generate(Generator generator, TextEncoder encoder, int[] tokens, Sampling sampling) {
     PrintStream out = context.out();
     StreamingDecoder text = new StreamingDecoder(encoder);
     if (!json) {

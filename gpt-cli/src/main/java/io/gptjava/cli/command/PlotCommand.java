@@ -20,9 +20,7 @@ import picocli.CommandLine.Parameters;
       "Draws loss and learning rate of one or more runs, also while they train.",
       "Without --out the charts of a single run go into its folder, as svg, png and pdf."
     },
-    footer = {
-      "", "Examples", "  gpt plot runs/a", "  gpt plot runs/a runs/b --out compare.html"
-    })
+    footer = {"", "Examples", "  gpt plot runs/a", "  gpt plot runs/a runs/b --out compare.html"})
 public final class PlotCommand implements Callable<Integer> {
   private final CliContext context;
 
@@ -48,8 +46,7 @@ public final class PlotCommand implements Callable<Integer> {
   public Integer call() {
     List<RunHistory> histories = runs.stream().map(RunHistory::read).toList();
     if (!out.isEmpty()) {
-      Chart chart =
-          learningRate ? LossPlot.learningRates(histories) : LossPlot.losses(histories);
+      Chart chart = learningRate ? LossPlot.learningRates(histories) : LossPlot.losses(histories);
       out.forEach(
           file -> {
             chart.write(file);

@@ -114,9 +114,7 @@ public final class TokenizeCommand implements Callable<Integer> {
       long from = i * shardTokens;
       TokenSource part = tokens.slice(from, Math.min(from + shardTokens, tokens.size()));
       TokenFile.write(file, part);
-      context
-          .out()
-          .println(String.format(Locale.ROOT, "%s: %,d tokens", file, part.size()));
+      context.out().println(String.format(Locale.ROOT, "%s: %,d tokens", file, part.size()));
     }
   }
 }

@@ -86,7 +86,6 @@ public final class TrainCommand implements Callable<Integer> {
       return session.dryRun();
     }
     return session.train(
-        RunPaths.choose(
-            settings.path("out"), LocalDate.now(ZoneId.systemDefault()), train.name()));
+        RunPaths.choose(settings.path("out"), LocalDate.now(ZoneId.systemDefault()), train.name()));
   }
 }

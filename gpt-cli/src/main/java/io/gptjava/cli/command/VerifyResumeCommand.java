@@ -29,7 +29,11 @@ import picocli.CommandLine.Spec;
           + " results bit for bit: weights, moments, state and every logged loss.",
       "Takes the flags of gpt train; --steps is N."
     },
-    footer = {"", "Example", "  gpt verify-resume --preset textbook --data the-verdict.txt --steps 6"})
+    footer = {
+      "",
+      "Example",
+      "  gpt verify-resume --preset textbook --data the-verdict.txt --steps 6"
+    })
 public final class VerifyResumeCommand implements Callable<Integer> {
   private static final int DEFAULT_STEPS = 7;
 
@@ -59,8 +63,7 @@ public final class VerifyResumeCommand implements Callable<Integer> {
     Availability.check(asked);
     int half = asked.given("steps") ? Math.max(1, asked.integer("steps")) : DEFAULT_STEPS;
     Layer whole = new Layer();
-    whole.put(
-        Settings.ALL.get("steps"), List.of(Integer.toString(2 * half)), "--steps", "flag");
+    whole.put(Settings.ALL.get("steps"), List.of(Integer.toString(2 * half)), "--steps", "flag");
     ResolvedSettings settings = SettingsResolver.change(asked, whole);
     TrainConfig train = TrainConfigs.from(settings, ModelSource::of);
     return new ResumeProof(context, settings, train, half).run();

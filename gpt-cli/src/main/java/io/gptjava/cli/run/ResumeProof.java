@@ -39,8 +39,7 @@ public final class ResumeProof {
    *
    * @param config of a run of {@code 2 · half} steps
    */
-  public ResumeProof(
-      CliContext context, ResolvedSettings settings, TrainConfig config, int half) {
+  public ResumeProof(CliContext context, ResolvedSettings settings, TrainConfig config, int half) {
     this.context = context;
     this.settings = settings;
     this.config = config;
@@ -98,8 +97,7 @@ public final class ResumeProof {
       context
           .out()
           .println(
-              "%-22s %s"
-                  .formatted(file, differs < 0 ? "identical" : "differs at byte " + differs));
+              "%-22s %s".formatted(file, differs < 0 ? "identical" : "differs at byte " + differs));
       same &= differs < 0;
     }
     List<Double> losses = losses(whole);

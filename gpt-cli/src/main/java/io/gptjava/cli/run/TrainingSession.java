@@ -58,8 +58,7 @@ public final class TrainingSession {
    */
   public int resume(Path folder, OptionalLong step) {
     try (Backend backend = openWithRoom();
-        TrainingRun run =
-            TrainingRun.resume(backend, config, folder, step, List.of(console()))) {
+        TrainingRun run = TrainingRun.resume(backend, config, folder, step, List.of(console()))) {
       return go(backend, run);
     }
   }

@@ -129,8 +129,7 @@ final class SettingsResolverTest {
     String message =
         usageError(
             () ->
-                SettingsResolver.resolve(
-                    flags(), Optional.empty(), Map.of("GPT_BATCHSIZE", "4")));
+                SettingsResolver.resolve(flags(), Optional.empty(), Map.of("GPT_BATCHSIZE", "4")));
     assertTrue(message.contains("GPT_BATCHSIZE"), message);
     assertTrue(message.contains("did you mean GPT_BATCH_SIZE"), message);
   }
@@ -154,8 +153,7 @@ final class SettingsResolverTest {
   @Test
   void fileErrorsNameFileAndKey() throws IOException {
     Optional<Path> unknown = file("batchsize: 3");
-    String message =
-        usageError(() -> SettingsResolver.resolve(flags(), unknown, Map.of()));
+    String message = usageError(() -> SettingsResolver.resolve(flags(), unknown, Map.of()));
     assertTrue(message.contains("run.yaml: unknown key batchsize"), message);
     assertTrue(message.contains("did you mean batch-size"), message);
 
