@@ -1,36 +1,191 @@
 package io.gptjava.cpu;
 
+import io.gptjava.core.DType;
 import io.gptjava.core.HostStepControl;
 import io.gptjava.core.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /** Output head and cross-entropy over row chunks. */
 final class HeadOps {
+  /** Rows of logits begin on cache lines: their stride is a multiple of this many floats. */
+  private static final int ROW_FLOATS = 16;
+
   private final WorkerPool pool;
   private final HostStepControl control;
+  private final Gemm gemm;
+  private final CrossEntropyRow row = new CrossEntropyRow();
+  private final RowDots rowDots;
+  private final WorkerPool.Task losing = this::loseRow;
+
+  // The chunk being worked on.
+  private MemorySegment logits;
+  private long stride;
+  private MemorySegment targets;
+  private MemorySegment losses;
+  private long firstRow;
+  private int vocabulary;
+  private boolean gradients;
+  private float scale;
 
   HeadOps(WorkerPool pool, HostStepControl control) {
     this.pool = pool;
     this.control = control;
+    gemm = new Gemm(pool);
+    rowDots = new RowDots(pool);
   }
 
   void headCrossEntropy(
       Tensor x,
       Tensor weight,
-      Tensor targets,
-      int vocabulary,
-      Tensor losses,
+      Tensor targetsTensor,
+      int vocabularySize,
+      Tensor lossesTensor,
       Tensor dXOrNull,
       Tensor dWeightOrNull,
       boolean accumulate,
       Tensor workspace) {
-    throw new UnsupportedOperationException("headCrossEntropy");
+    int rows = Math.toIntExact(x.rows());
+    int padded = Math.toIntExact(weight.size(0));
+    int width = Math.toIntExact(weight.size(1));
+    LinearOps.check(x, rows, width);
+    if (targetsTensor.dtype() != DType.I32 || targetsTensor.count() != rows) {
+      throw new IllegalArgumentException("expected I32[" + rows + "], got " + targetsTensor);
+    }
+    if (lossesTensor.dtype() != DType.F32 || lossesTensor.count() != rows) {
+      throw new IllegalArgumentException("expected F32[" + rows + "], got " + lossesTensor);
+    }
+    if (vocabularySize < 1 || vocabularySize > padded) {
+      throw new IllegalArgumentException(
+          "vocabulary " + vocabularySize + " outside [1, " + padded + "]");
+    }
+    if ((dXOrNull == null) != (dWeightOrNull == null)) {
+      throw new IllegalArgumentException("dX and dWeight must be given together");
+    }
+    gradients = dXOrNull != null;
+    if (gradients) {
+      LinearOps.check(dXOrNull, rows, width);
+      LinearOps.check(dWeightOrNull, padded, width);
+    }
+    stride = stride(padded);
+    long fitting = workspace.byteSize() / (stride * Float.BYTES);
+    if (fitting < 1) {
+      throw new IllegalArgumentException("workspace of " + workspace.byteSize() + " bytes");
+    }
+    int chunk = (int) Math.min(rows, fitting);
+    vocabulary = vocabularySize;
+    scale = control.lossGradientScale();
+    logits = workspace.segment();
+    targets = targetsTensor.segment();
+    losses = lossesTensor.segment();
+    for (int from = 0; from < rows; from += chunk) {
+      chunk(x, weight, from, Math.min(chunk, rows - from), dXOrNull, dWeightOrNull, accumulate);
+    }
+    if (gradients && padded > vocabulary && !accumulate) {
+      long used = (long) vocabulary * width * Float.BYTES;
+      dWeightOrNull.segment().asSlice(used).fill((byte) 0);
+    }
+    double sum = 0;
+    for (int i = 0; i < rows; i++) {
+      sum += losses.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+    }
+    control.addLoss(sum);
+    logits = null;
+    targets = null;
+    losses = null;
+  }
+
+  private void chunk(
+      Tensor x, Tensor weight, int from, int count, Tensor dX, Tensor dWeight, boolean accumulate) {
+    int width = Math.toIntExact(weight.size(1));
+    long at = (long) from * width * Float.BYTES;
+    MemorySegment rows = x.segment().asSlice(at, (long) count * width * Float.BYTES);
+    gemm.multiply(
+        new GemmOperand(rows, width, false),
+        new GemmOperand(weight.segment(), width, true),
+        count,
+        vocabulary,
+        width,
+        logits,
+        stride,
+        false,
+        GemmEpilogue.STORE,
+        null,
+        null);
+    firstRow = from;
+    pool.run(count, losing);
+    if (dX == null) {
+      return;
+    }
+    gemm.multiply(
+        new GemmOperand(logits, stride, false),
+        new GemmOperand(weight.segment(), width, false),
+        count,
+        width,
+        vocabulary,
+        dX.segment().asSlice(at, (long) count * width * Float.BYTES),
+        width,
+        false,
+        GemmEpilogue.STORE,
+        null,
+        null);
+    gemm.multiply(
+        new GemmOperand(logits, stride, true),
+        new GemmOperand(rows, width, false),
+        vocabulary,
+        width,
+        count,
+        dWeight.segment(),
+        width,
+        accumulate || from > 0,
+        GemmEpilogue.STORE,
+        null,
+        null);
+  }
+
+  private void loseRow(int index, int worker) {
+    long n = firstRow + index;
+    int target = targets.getAtIndex(ValueLayout.JAVA_INT, n);
+    long at = index * stride * Float.BYTES;
+    float loss = row.run(logits, at, vocabulary, target, gradients, scale);
+    losses.setAtIndex(ValueLayout.JAVA_FLOAT, n, loss);
   }
 
   long headCrossEntropyWorkspace(long rows, int width, int paddedVocabulary, long budget) {
-    throw new UnsupportedOperationException("headCrossEntropyWorkspace");
+    long rowBytes = stride(paddedVocabulary) * Float.BYTES;
+    long most = Math.max(1, Math.min(rows, budget / rowBytes));
+    long chunks = (rows + most - 1) / most;
+    return Math.max(1, (rows + chunks - 1) / Math.max(1, chunks)) * rowBytes;
   }
 
-  void headLogits(Tensor x, Tensor weight, Tensor logits) {
-    throw new UnsupportedOperationException("headLogits");
+  private static long stride(int paddedVocabulary) {
+    return (paddedVocabulary + ROW_FLOATS - 1L) / ROW_FLOATS * ROW_FLOATS;
+  }
+
+  void headLogits(Tensor x, Tensor weight, Tensor logitsTensor) {
+    int rows = Math.toIntExact(x.rows());
+    int width = Math.toIntExact(weight.size(1));
+    int columns = Math.toIntExact(logitsTensor.size(-1));
+    LinearOps.check(x, rows, width);
+    LinearOps.check(logitsTensor, rows, columns);
+    if (weight.dtype() != DType.F32 || columns > weight.size(0)) {
+      throw new IllegalArgumentException(columns + " logits from " + weight);
+    }
+    if (rows <= LinearOps.FEW_ROWS) {
+      rowDots.multiply(x.segment(), weight.segment(), rows, columns, width, logitsTensor.segment());
+      return;
+    }
+    gemm.multiply(
+        new GemmOperand(x.segment(), width, false),
+        new GemmOperand(weight.segment(), width, true),
+        rows,
+        columns,
+        width,
+        logitsTensor.segment(),
+        columns,
+        false,
+        GemmEpilogue.STORE,
+        null,
+        null);
   }
 }

@@ -1,30 +1,150 @@
 package io.gptjava.cpu;
 
+import io.gptjava.core.DType;
 import io.gptjava.core.Tensor;
+import java.lang.foreign.MemorySegment;
 
-/** Linear layers over the packed matrix product. */
+/**
+ * Linear layers over the packed matrix product; a few rows, as in generation, go through {@link
+ * RowProduct}, which reads the weights once and packs nothing.
+ */
 final class LinearOps {
-  private final WorkerPool pool;
+  /** Up to so many rows, streaming the weights beats packing them. */
+  static final int FEW_ROWS = 4;
+
+  private final Gemm gemm;
+  private final RowProduct rowProduct;
+  private final ColumnSum columnSum;
 
   LinearOps(WorkerPool pool) {
-    this.pool = pool;
+    gemm = new Gemm(pool);
+    rowProduct = new RowProduct(pool);
+    columnSum = new ColumnSum(pool);
   }
 
   void linear(Tensor x, Tensor weight, Tensor biasOrNull, Tensor out) {
-    throw new UnsupportedOperationException("linear");
+    forward(x, weight, biasOrNull, null, out, GemmEpilogue.BIAS);
   }
 
   void linearGelu(
       Tensor x, Tensor weight, Tensor biasOrNull, Tensor preActivationOrNull, Tensor out) {
-    throw new UnsupportedOperationException("linearGelu");
+    forward(x, weight, biasOrNull, preActivationOrNull, out, GemmEpilogue.BIAS_GELU);
+  }
+
+  private void forward(
+      Tensor x,
+      Tensor weight,
+      Tensor biasOrNull,
+      Tensor preActivationOrNull,
+      Tensor out,
+      GemmEpilogue epilogue) {
+    int rows = Math.toIntExact(x.rows());
+    int inputs = Math.toIntExact(weight.size(0));
+    int outputs = Math.toIntExact(weight.size(1));
+    check(x, rows, inputs);
+    check(weight, inputs, outputs);
+    check(out, rows, outputs);
+    checkBias(biasOrNull, outputs);
+    if (preActivationOrNull != null) {
+      check(preActivationOrNull, rows, outputs);
+    }
+    MemorySegment bias = segment(biasOrNull);
+    MemorySegment preActivation = segment(preActivationOrNull);
+    if (rows <= FEW_ROWS) {
+      rowProduct.multiply(
+          x.segment(),
+          weight.segment(),
+          rows,
+          outputs,
+          inputs,
+          out.segment(),
+          epilogue,
+          bias,
+          preActivation);
+      return;
+    }
+    gemm.multiply(
+        new GemmOperand(x.segment(), inputs, false),
+        new GemmOperand(weight.segment(), outputs, false),
+        rows,
+        outputs,
+        inputs,
+        out.segment(),
+        outputs,
+        false,
+        epilogue,
+        bias,
+        preActivation);
   }
 
   void linearBackwardInput(Tensor dOut, Tensor weight, Tensor preActivationOrNull, Tensor dX) {
-    throw new UnsupportedOperationException("linearBackwardInput");
+    int rows = Math.toIntExact(dOut.rows());
+    int inputs = Math.toIntExact(weight.size(0));
+    int outputs = Math.toIntExact(weight.size(1));
+    check(dOut, rows, outputs);
+    check(weight, inputs, outputs);
+    check(dX, rows, inputs);
+    if (preActivationOrNull != null) {
+      check(preActivationOrNull, rows, inputs);
+    }
+    gemm.multiply(
+        new GemmOperand(dOut.segment(), outputs, false),
+        new GemmOperand(weight.segment(), outputs, true),
+        rows,
+        inputs,
+        outputs,
+        dX.segment(),
+        inputs,
+        false,
+        preActivationOrNull == null ? GemmEpilogue.STORE : GemmEpilogue.GELU_BACKWARD,
+        null,
+        segment(preActivationOrNull));
   }
 
   void linearBackwardWeight(
       Tensor x, Tensor dOut, Tensor dWeight, Tensor dBiasOrNull, boolean accumulate) {
-    throw new UnsupportedOperationException("linearBackwardWeight");
+    int rows = Math.toIntExact(x.rows());
+    int inputs = Math.toIntExact(dWeight.size(0));
+    int outputs = Math.toIntExact(dWeight.size(1));
+    check(x, rows, inputs);
+    check(dOut, rows, outputs);
+    check(dWeight, inputs, outputs);
+    checkBias(dBiasOrNull, outputs);
+    gemm.multiply(
+        new GemmOperand(x.segment(), inputs, true),
+        new GemmOperand(dOut.segment(), outputs, false),
+        inputs,
+        outputs,
+        rows,
+        dWeight.segment(),
+        outputs,
+        accumulate,
+        GemmEpilogue.STORE,
+        null,
+        null);
+    if (dBiasOrNull != null) {
+      columnSum.sum(dOut.segment(), rows, outputs, dBiasOrNull.segment(), accumulate);
+    }
+  }
+
+  private static MemorySegment segment(Tensor tensorOrNull) {
+    return tensorOrNull == null ? null : tensorOrNull.segment();
+  }
+
+  private static void checkBias(Tensor biasOrNull, long count) {
+    if (biasOrNull != null && (biasOrNull.dtype() != DType.F32 || biasOrNull.count() != count)) {
+      throw new IllegalArgumentException("expected F32[" + count + "], got " + biasOrNull);
+    }
+  }
+
+  /** Checks dtype and matrix shape; leading dimensions count as rows. */
+  static void check(Tensor tensor, long rows, long columns) {
+    if (tensor.dtype() != DType.F32
+        || tensor.rank() < 1
+        || tensor.size(-1) != columns
+        || tensor.count() != rows * columns) {
+      throw new IllegalArgumentException(
+          "expected F32[%d, %d], got %s".formatted(rows, columns, tensor));
+    }
   }
 }

@@ -78,9 +78,7 @@ public final class WorkerPool implements AutoCloseable {
       LockSupport.unpark(helper);
     }
     work(0);
-    while (busy.get() != 0) {
-      Thread.onSpinWait();
-    }
+    awaitHelpers();
     body = null;
     Throwable thrown = failure;
     if (thrown != null) {
@@ -89,6 +87,18 @@ public final class WorkerPool implements AutoCloseable {
         case RuntimeException e -> throw e;
         case Error e -> throw e;
         default -> throw new IllegalStateException(thrown);
+      }
+    }
+  }
+
+  /** Spins, then yields: on a busy machine the helper may be waiting for this very processor. */
+  private void awaitHelpers() {
+    long begin = System.nanoTime();
+    while (busy.get() != 0) {
+      if (System.nanoTime() - begin < SPIN_NANOS) {
+        Thread.onSpinWait();
+      } else {
+        Thread.yield();
       }
     }
   }

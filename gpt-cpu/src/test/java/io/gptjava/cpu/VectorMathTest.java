@@ -57,6 +57,23 @@ class VectorMathTest {
   }
 
   @Test
+  void sumAddsEveryLaneInTheSameOrderAlways() {
+    float[] x = new float[Vectors.F.length()];
+    for (int i = 0; i < x.length; i++) {
+      x[i] = (float) Math.sin(i + 1) * 1e3f;
+    }
+    double exact = 0;
+    for (float value : x) {
+      exact += value;
+    }
+    float first = VectorMath.sum(FloatVector.fromArray(Vectors.F, x, 0));
+    assertEquals(exact, first, 1e-3);
+    for (int i = 0; i < 200_000; i++) {
+      assertEquals(first, VectorMath.sum(FloatVector.fromArray(Vectors.F, x, 0)));
+    }
+  }
+
+  @Test
   void geluAndItsDerivativeFollowTheFormula() {
     DoubleUnaryOperator gelu = x -> 0.5 * x * (1 + StrictMath.tanh(inner(x)));
     DoubleUnaryOperator derivative =

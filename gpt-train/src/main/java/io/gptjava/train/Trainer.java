@@ -48,7 +48,7 @@ public final class Trainer implements AutoCloseable {
   private final String device;
   private TrainerState state;
   private long savedStep;
-  private double validationLoss = Double.NaN;
+  private double validationLoss;
   private volatile boolean stopRequested;
 
   /** How a run ended, if not with an exception. */
@@ -84,6 +84,7 @@ public final class Trainer implements AutoCloseable {
    * @param checkpointer if the run is kept
    * @param listeners hear everything, in this order
    * @param state where to begin: {@link TrainerState#START} for a new run
+   * @param validationLoss measured last before that; NaN if never
    */
   public record Setup(
       Backend backend,
@@ -94,7 +95,8 @@ public final class Trainer implements AutoCloseable {
       TextEncoder encoder,
       Optional<Checkpointer> checkpointer,
       List<TrainingListener> listeners,
-      TrainerState state) {}
+      TrainerState state,
+      double validationLoss) {}
 
   /**
    * A trainer, ready to {@link #run}.
@@ -119,6 +121,7 @@ public final class Trainer implements AutoCloseable {
     decoder = new Decoder(setup.backend, config.model(), model.weights());
     device = setup.backend.description();
     state = setup.state;
+    validationLoss = setup.validationLoss;
     savedStep = state.step();
     control.restoreUpdates(state.updates());
   }

@@ -6,14 +6,18 @@ import com.knuddels.jtokkit.api.EncodingType;
 import com.knuddels.jtokkit.api.IntArrayList;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * GPT-2's byte-level byte-pair encoding (Radford et al., 2019; OpenAI's {@code r50k_base}), on
- * jtokkit. 50,257 ids: 50,256 byte sequences and {@code <|endoftext|>}.
+ * GPT-2's byte-level byte-pair encoding (Radford et al., 2019; OpenAI's {@code r50k_base}). 50,257
+ * ids: 50,256 byte sequences and {@code <|endoftext|>}.
+ *
+ * <p>The vocabulary is jtokkit's. Its encoder, with which tests compare this one, takes twice the
+ * time for prose, and more time and memory for words of megabytes, as data without spaces has them.
  *
  * <p>An unpaired surrogate, which no text file can hold, encodes as a question mark.
  */
@@ -26,21 +30,20 @@ public final class Gpt2Tokenizer implements TextEncoder {
   /** Shorter pieces are not worth a hand-over to another thread. */
   private static final int SMALLEST_PIECE = 1 << 15;
 
-  private final Encoding encoding;
   private final byte[][] tokens;
+  private final PairTable pairs;
 
   /** Loads the vocabulary, which takes some tenths of a second; share the object. */
   public Gpt2Tokenizer() {
-    encoding = Encodings.newLazyEncodingRegistry().getEncoding(EncodingType.R50K_BASE);
+    Encoding encoding = Encodings.newLazyEncodingRegistry().getEncoding(EncodingType.R50K_BASE);
     tokens = new byte[END_OF_TEXT_ID + 1][];
-    // Decoding through this table keeps threads out of jtokkit's decoder, which caches special
-    // tokens in an unguarded map.
     IntArrayList one = new IntArrayList(1);
     for (int id = 0; id < END_OF_TEXT_ID; id++) {
       one.clear();
       one.add(id);
       tokens[id] = encoding.decodeBytes(one);
     }
+    pairs = new PairTable(Arrays.copyOf(tokens, END_OF_TEXT_ID));
     tokens[END_OF_TEXT_ID] = END_OF_TEXT.getBytes(StandardCharsets.UTF_8);
   }
 
@@ -63,7 +66,34 @@ public final class Gpt2Tokenizer implements TextEncoder {
 
   /** Tokens of a text in which {@code <|endoftext|>} means nothing but its thirteen characters. */
   public int[] encodeOrdinary(String text) {
-    return encoding.encodeOrdinary(text).toArray();
+    BytePairEncoder encoder = new BytePairEncoder(pairs);
+    byte[] bytes = new byte[64];
+    for (int begin = 0, end; begin < text.length(); begin = end) {
+      end = WordSplitter.wordEnd(text, begin);
+      int length = ascii(text, begin, end, bytes);
+      if (length < 0) {
+        byte[] word = text.substring(begin, end).getBytes(StandardCharsets.UTF_8);
+        encoder.encode(word, word.length);
+      } else {
+        encoder.encode(bytes, length);
+      }
+    }
+    return encoder.tokens();
+  }
+
+  /** Copies a short ASCII word; -1 if it is neither. */
+  private static int ascii(String text, int begin, int end, byte[] bytes) {
+    if (end - begin > bytes.length) {
+      return -1;
+    }
+    for (int i = begin; i < end; i++) {
+      char c = text.charAt(i);
+      if (c >= 0x80) {
+        return -1;
+      }
+      bytes[i - begin] = (byte) c;
+    }
+    return end - begin;
   }
 
   @Override
@@ -111,7 +141,7 @@ public final class Gpt2Tokenizer implements TextEncoder {
   @Override
   public int lastCut(String text) {
     int at = text.length() - 1;
-    while (at > 0 && !canCut(text, at)) {
+    while (at > 0 && !WordSplitter.canCut(text, at)) {
       at--;
     }
     return Math.max(at, 0);
@@ -119,61 +149,10 @@ public final class Gpt2Tokenizer implements TextEncoder {
 
   private static int cutAtOrAfter(String text, long from) {
     int at = (int) from;
-    while (at < text.length() && !canCut(text, at)) {
+    while (at < text.length() && !WordSplitter.canCut(text, at)) {
       at++;
     }
     return at;
-  }
-
-  /**
-   * Whether the words that BPE works on must end at a place. The words are the matches of
-   *
-   * <pre>'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</pre>
-   *
-   * <p>In each alternative that takes a letter, only letters can follow it; the same holds for
-   * digits; and no alternative takes white space after anything else. So a word ends after a letter
-   * that no letter follows, after a digit that no digit follows, and before white space that
-   * follows something else. What a match depends on beyond its own end is one character, and only
-   * after white space, which never stands before a cut; so neither side notices the cut. The marker
-   * {@code <|endoftext|>} has one such place, before its second bar: bars are left out.
-   */
-  private static boolean canCut(String text, int at) {
-    char next = text.charAt(at);
-    if (Character.isLowSurrogate(next) || next == '|') {
-      return false;
-    }
-    Kind before = Kind.of(text.codePointBefore(at));
-    Kind after = Kind.of(text.codePointAt(at));
-    return before != after
-        && switch (before) {
-          case LETTER, DIGIT -> true;
-          case OTHER -> after == Kind.SPACE;
-          case SPACE -> false;
-        };
-  }
-
-  /** The classes of characters that the word pattern tells apart. */
-  private enum Kind {
-    LETTER,
-    DIGIT,
-    SPACE,
-    OTHER;
-
-    static Kind of(int codePoint) {
-      return switch (Character.getType(codePoint)) {
-        case Character.UPPERCASE_LETTER,
-            Character.LOWERCASE_LETTER,
-            Character.TITLECASE_LETTER,
-            Character.MODIFIER_LETTER,
-            Character.OTHER_LETTER ->
-            LETTER;
-        case Character.DECIMAL_DIGIT_NUMBER, Character.LETTER_NUMBER, Character.OTHER_NUMBER ->
-            DIGIT;
-        case Character.SPACE_SEPARATOR, Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR ->
-            SPACE;
-        default -> codePoint >= 9 && codePoint <= 13 || codePoint == 0x85 ? SPACE : OTHER;
-      };
-    }
   }
 
   @Override

@@ -106,9 +106,7 @@ public final class Comparison {
     }
   }
 
-  /**
-   * Difference over what is allowed; at most 1 is right. Below the normal range all is rounding.
-   */
+  /** Difference over what is allowed; at most 1 is right. */
   private static double ratio(float expected, float actual, double allowed) {
     if (expected == actual || Float.isNaN(expected) && Float.isNaN(actual)) {
       return 0;

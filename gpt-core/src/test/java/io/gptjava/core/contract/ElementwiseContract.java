@@ -91,6 +91,20 @@ public abstract class ElementwiseContract extends OpContract {
         .within("out", tolerance);
   }
 
+  /** Masked out, as sampling does: weight 0, and the others as if it were not there. */
+  @Test
+  void softmaxOfMinusInfinity() {
+    int m = 37;
+    float[] x = new Data(m).normal(3 * m, 0, 3);
+    for (int i = 0; i < m; i++) {
+      x[i] = i % 3 == 0 ? Float.NEGATIVE_INFINITY : x[i];
+      x[m + i] = i == 20 ? x[m + i] : Float.NEGATIVE_INFINITY;
+    }
+    double range = 3 * 6 * 2;
+    compare(s -> s.ops().softmax(s.floats(x, 3, m), s.output("out", 3, m)))
+        .within("out", Tolerance.relative(range + 8 + Tolerance.sumRoundoffs(m)));
+  }
+
   @ParameterizedTest
   @CsvSource({"1,1", "1,9", "3,17", "129,64", "5,1003"})
   void softmaxBackward(int n, int m) {

@@ -107,4 +107,17 @@ public abstract class OpsContract {
       return OpsContract.this.openTwins();
     }
   }
+
+  @Nested
+  final class Shape extends ShapeContract {
+    @Override
+    protected Backend open() {
+      return OpsContract.this.open();
+    }
+
+    @Override
+    protected List<Backend> openTwins() {
+      return OpsContract.this.openTwins();
+    }
+  }
 }

@@ -135,8 +135,9 @@ public abstract class OptimizerContract extends OpContract {
   @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
   void nonFiniteGradientSkipsTheUpdate(float bad) {
     int[] places = {0, 64, 126, 191, 192 + 770 * 33 - 1, 25_664 + 16, 25_728 + 200_002};
+    Buffers buffers = Buffers.random();
     for (int place : places) {
-      Buffers buffers = Buffers.random();
+      float good = buffers.gradients[place];
       buffers.gradients[place] = bad;
       Comparison c = compare(step(1, 1), s -> update(s, buffers, 5));
       assertTrue(c.actualStep().skipped(), () -> bad + " at " + place);
@@ -144,6 +145,7 @@ public abstract class OptimizerContract extends OpContract {
       c.sameBits("parameters").sameBits("firstMoment").sameBits("secondMoment");
       Comparison.assertWithin(
           "parameters", buffers.parameters, c.actual("parameters"), Tolerance.exact());
+      buffers.gradients[place] = good;
     }
   }
 

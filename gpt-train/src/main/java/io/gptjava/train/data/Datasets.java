@@ -195,7 +195,7 @@ public record Datasets(
     return new Part(corpus, null);
   }
 
-  /** Unmaps token shards. */
+  /** Unmaps token shards; to be called when nothing reads the loaders any more. */
   @Override
   public void close() {
     owned.forEach(TokenSource::close);

@@ -22,7 +22,7 @@ import java.util.List;
  * between documents; line ends are read as {@link Utf8Reader} says.
  */
 public final class TextCorpus {
-  private static final int BLOCK = 1 << 23;
+  private static final int BLOCK = 1 << 22;
   private static final int SMALL_BLOCK = 1 << 16;
 
   /** A text and where to read it. */

@@ -71,10 +71,12 @@ final class ChartStyle {
       }
     }
     NumberAxis epochs = new NumberAxis("Epochs");
-    epochs.setStandardTickUnits(NumberAxis.createIntegerTickUnits());
     epochs.setRange(epochRange(runs), true, false);
+    if (epochs.getRange().getLength() > 2) {
+      epochs.setStandardTickUnits(NumberAxis.createIntegerTickUnits());
+    }
     NumberAxis values = new NumberAxis(valueLabel);
-    values.setAutoRangeIncludesZero(false);
+    values.setAutoRangeIncludesZero(valueLabel.startsWith("Learning"));
     values.setUpperMargin(0.06);
     values.setLowerMargin(0.06);
     if (valueLabel.startsWith("Learning")) {

@@ -10,6 +10,7 @@ import io.gptjava.core.safetensors.SafetensorsWriter;
 import io.gptjava.train.model.ParameterLayout;
 import io.gptjava.train.model.ParameterLayout.Parameter;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -18,6 +19,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 
 /**
  * A checkpoint that has been verified: every file has the size and the checksum of its manifest.
@@ -114,7 +119,10 @@ public final class Checkpoint {
     return (parameter, memory) -> file.copyFloats(parameter.name() + suffix, memory);
   }
 
-  /** Writes all files of a checkpoint into an empty folder, the manifest last. */
+  /**
+   * Writes all files of a checkpoint into an empty folder, the manifest last. Weights and moments
+   * are written at the same time.
+   */
   static void write(
       Path folder,
       Backend backend,
@@ -122,27 +130,46 @@ public final class Checkpoint {
       OptimizerState state,
       CheckpointInfo info)
       throws IOException {
-    List<Manifest.Entry> files =
-        new ArrayList<>(
-            ModelFolder.write(folder, new FlatParameters(backend, layout, state.parameters())));
-    files.add(writeMoments(folder, backend, layout, state));
+    List<Manifest.Entry> files = new ArrayList<>();
+    try (Arena arena = Arena.ofShared();
+        ExecutorService second = Executors.newSingleThreadExecutor()) {
+      // Only this thread may use the backend; what it reads, any thread may write.
+      MemorySegment first = new FlatParameters(backend, layout, state.firstMoment()).read(arena);
+      MemorySegment squares = new FlatParameters(backend, layout, state.secondMoment()).read(arena);
+      Future<Manifest.Entry> moments =
+          second.submit(() -> writeMoments(folder, layout, first, squares));
+      files.addAll(
+          ModelFolder.write(folder, new FlatParameters(backend, layout, state.parameters())));
+      files.add(result(moments));
+    }
     files.add(Manifest.write(folder, CheckpointInfo.FILE, info.toJson()));
     new Manifest(files).write(folder);
   }
 
-  private static Manifest.Entry writeMoments(
-      Path folder, Backend backend, ParameterLayout layout, OptimizerState state) {
-    try (Arena arena = Arena.ofShared()) {
-      MemorySegment first = new FlatParameters(backend, layout, state.firstMoment()).read(arena);
-      MemorySegment second = new FlatParameters(backend, layout, state.secondMoment()).read(arena);
-      List<SafetensorsWriter.Item> items = new ArrayList<>();
-      for (Parameter parameter : layout.parameters()) {
-        items.add(ModelFolder.item(parameter.name() + FIRST, parameter, first));
-        items.add(ModelFolder.item(parameter.name() + SECOND, parameter, second));
+  private static Manifest.Entry result(Future<Manifest.Entry> written) throws IOException {
+    try {
+      return written.get();
+    } catch (ExecutionException e) {
+      switch (e.getCause()) {
+        case RuntimeException cause -> throw cause;
+        case Error cause -> throw cause;
+        case Throwable cause -> throw new IOException(cause);
       }
-      SafetensorsWriter.Written written =
-          SafetensorsWriter.write(folder.resolve(MOMENTS), Map.of("format", "pt"), items);
-      return new Manifest.Entry(MOMENTS, written.bytes(), written.crc32c());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while saving");
     }
+  }
+
+  private static Manifest.Entry writeMoments(
+      Path folder, ParameterLayout layout, MemorySegment first, MemorySegment second) {
+    List<SafetensorsWriter.Item> items = new ArrayList<>();
+    for (Parameter parameter : layout.parameters()) {
+      items.add(ModelFolder.item(parameter.name() + FIRST, parameter, first));
+      items.add(ModelFolder.item(parameter.name() + SECOND, parameter, second));
+    }
+    SafetensorsWriter.Written written =
+        SafetensorsWriter.write(folder.resolve(MOMENTS), Map.of("format", "pt"), items);
+    return new Manifest.Entry(MOMENTS, written.bytes(), written.crc32c());
   }
 }

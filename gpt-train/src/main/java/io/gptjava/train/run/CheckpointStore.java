@@ -9,16 +9,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.stream.Stream;
 
 /**
- * The checkpoints of a run: folders named by the number of optimizer steps done, written whole or
+ * Writes the checkpoints of a run: folders named by the number of optimizer steps done, whole or
  * not at all. A save goes to a temporary sibling; every file is forced to disk, the manifest last;
  * then the folder is renamed. So a process that dies at any point leaves the earlier checkpoints,
  * and at most a temporary folder that the next opening removes.
@@ -56,7 +53,7 @@ public final class CheckpointStore {
   }
 
   private void recover() throws IOException {
-    for (String name : names(folder)) {
+    for (String name : Checkpoints.names(folder)) {
       if (name.startsWith(REPLACED)) {
         Path original = folder.resolve(name.substring(REPLACED.length()));
         if (Files.exists(original)) {
@@ -66,125 +63,11 @@ public final class CheckpointStore {
         }
       }
     }
-    for (String name : names(folder)) {
+    for (String name : Checkpoints.names(folder)) {
       if (name.startsWith(TEMPORARY)) {
         DurableFiles.deleteTree(folder.resolve(name));
       }
     }
-  }
-
-  private static List<String> names(Path folder) throws IOException {
-    try (Stream<Path> entries = Files.list(folder)) {
-      return entries.map(entry -> entry.getFileName().toString()).sorted().toList();
-    }
-  }
-
-  /** Name of a checkpoint's folder. */
-  static String folderName(long step) {
-    return "%06d".formatted(step);
-  }
-
-  /** The number in a checkpoint folder's name; empty for other names. */
-  static OptionalLong number(String name) {
-    return name.matches("\\d{6,18}") ? OptionalLong.of(Long.parseLong(name)) : OptionalLong.empty();
-  }
-
-  /**
-   * The checkpoints of a run, oldest first; needs no lock.
-   *
-   * @param run its folder
-   */
-  public static List<Long> list(Path run) {
-    Path folder = run.resolve("checkpoints");
-    try {
-      return Files.isDirectory(folder)
-          ? names(folder).stream()
-              .map(CheckpointStore::number)
-              .flatMapToLong(OptionalLong::stream)
-              .sorted()
-              .boxed()
-              .toList()
-          : List.of();
-    } catch (IOException e) {
-      throw new GptException(
-          Failure.CHECKPOINT, "Cannot read %s: %s".formatted(folder, DurableFiles.reason(e)), e);
-    }
-  }
-
-  /** Folder of a checkpoint, whether it exists or not. */
-  public static Path folder(Path run, long step) {
-    return run.resolve("checkpoints").resolve(folderName(step));
-  }
-
-  /** Newest checkpoint of a run; needs no lock. */
-  public static OptionalLong latest(Path run) {
-    List<Long> steps = list(run);
-    return steps.isEmpty() ? OptionalLong.empty() : OptionalLong.of(steps.getLast());
-  }
-
-  /**
-   * The checkpoint with the lowest validation loss, the earliest of equals; needs no lock.
-   *
-   * @return empty if none has one
-   */
-  public static OptionalLong best(Path run) {
-    record Candidate(long step, double loss) {}
-    return list(run).stream()
-        .map(step -> new Candidate(step, validationLoss(folder(run, step))))
-        .filter(candidate -> !Double.isNaN(candidate.loss()))
-        .min(Comparator.comparingDouble(Candidate::loss).thenComparingLong(Candidate::step))
-        .map(candidate -> OptionalLong.of(candidate.step()))
-        .orElse(OptionalLong.empty());
-  }
-
-  private static double validationLoss(Path checkpoint) {
-    try {
-      return CheckpointInfo.read(checkpoint).validationLoss();
-    } catch (GptException _) {
-      return Double.NaN; // damaged: opening it will say so
-    }
-  }
-
-  /**
-   * Opens and verifies a checkpoint of a run; needs no lock.
-   *
-   * @throws GptException with {@link Failure#USAGE} if there is no such checkpoint, {@link
-   *     Failure#CHECKPOINT} if it is damaged; the message names the newest one that is whole
-   */
-  public static Checkpoint open(Path run, long step) {
-    Path checkpoint = folder(run, step);
-    if (!Files.isDirectory(checkpoint)) {
-      List<Long> steps = list(run);
-      throw new GptException(
-          Failure.USAGE,
-          "%s has no checkpoint %s; %s"
-              .formatted(
-                  run,
-                  folderName(step),
-                  steps.isEmpty()
-                      ? "it has none"
-                      : "it has "
-                          + String.join(
-                              ", ", steps.stream().map(CheckpointStore::folderName).toList())));
-    }
-    Optional<String> damage = Checkpoint.findDamage(checkpoint);
-    if (damage.isPresent()) {
-      throw new GptException(
-          Failure.CHECKPOINT,
-          "checkpoints/%s/%s: %s".formatted(folderName(step), damage.get(), advice(run, step)));
-    }
-    return Checkpoint.open(checkpoint);
-  }
-
-  private static String advice(Path run, long damaged) {
-    return list(run).reversed().stream()
-        .filter(step -> step != damaged && Checkpoint.findDamage(folder(run, step)).isEmpty())
-        .findFirst()
-        .map(
-            step ->
-                "last good is %s\nContinue from it with: gpt resume %s --from %d"
-                    .formatted(folderName(step), run, step))
-        .orElse("no other checkpoint of this run is good; start it anew");
   }
 
   /**
@@ -202,7 +85,7 @@ public final class CheckpointStore {
       OptimizerState state,
       CheckpointInfo info,
       int keep) {
-    String name = folderName(info.state().step());
+    String name = Checkpoints.folderName(info.state().step());
     Path target = folder.resolve(name);
     Path temporary = folder.resolve(TEMPORARY + name + "-" + ProcessHandle.current().pid());
     try {
@@ -271,11 +154,11 @@ public final class CheckpointStore {
   }
 
   private String remedy() {
-    OptionalLong latest = latest(run);
+    OptionalLong latest = Checkpoints.latest(run);
     return latest.isEmpty()
         ? "Free some disk space, or choose an --out on another disk"
         : "Free some disk space, then continue from checkpoint %s with: gpt resume %s"
-            .formatted(folderName(latest.getAsLong()), run);
+            .formatted(Checkpoints.folderName(latest.getAsLong()), run);
   }
 
   /** Keeps the newest, the best, and the one just written. */
@@ -283,10 +166,10 @@ public final class CheckpointStore {
     if (keep <= 0) {
       return;
     }
-    List<Long> steps = list(run);
+    List<Long> steps = Checkpoints.list(run);
     Set<Long> kept = new TreeSet<>(steps.subList(Math.max(0, steps.size() - keep), steps.size()));
     kept.add(written);
-    best(run).ifPresent(kept::add);
+    Checkpoints.best(run).ifPresent(kept::add);
     List<Long> surplus = new ArrayList<>(steps);
     surplus.removeAll(kept);
     surplus.forEach(this::delete);
@@ -299,14 +182,15 @@ public final class CheckpointStore {
    * @param step number of the last checkpoint to keep
    */
   public void discardAfter(long step) {
-    list(run).stream().filter(later -> later > step).forEach(this::delete);
+    Checkpoints.list(run).stream().filter(later -> later > step).forEach(this::delete);
   }
 
   private void delete(long step) {
     try {
-      remove(folder(run, step));
+      remove(Checkpoints.folder(run, step));
     } catch (IOException e) {
-      throw DurableFiles.cannotWrite(folder(run, step), "check the folder's permissions", e);
+      throw DurableFiles.cannotWrite(
+          Checkpoints.folder(run, step), "check the folder's permissions", e);
     }
   }
 

@@ -220,7 +220,7 @@ public final class RunLog implements TrainingListener, AutoCloseable {
     return switch (event.path("event").asText()) {
       case "run" -> event.path("resumed_from").asLong(-1) <= step;
       case "checkpoint" ->
-          CheckpointStore.number(Path.of(event.path("folder").asText()).getFileName().toString())
+          Checkpoints.number(Path.of(event.path("folder").asText()).getFileName().toString())
                   .orElse(Long.MAX_VALUE)
               <= step;
       default -> event.path("step").asLong() < step;

@@ -41,7 +41,7 @@ public record RunState(
 
   private static void put(ObjectNode node, String key, OptionalLong number) {
     if (number.isPresent()) {
-      node.put(key, "checkpoints/" + CheckpointStore.folderName(number.getAsLong()));
+      node.put(key, "checkpoints/" + Checkpoints.folderName(number.getAsLong()));
     } else {
       node.putNull(key);
     }
@@ -68,6 +68,6 @@ public record RunState(
   }
 
   private static OptionalLong checkpoint(JsonNode node, String key) {
-    return CheckpointStore.number(Path.of(node.path(key).asText("")).getFileName().toString());
+    return Checkpoints.number(Path.of(node.path(key).asText("")).getFileName().toString());
   }
 }

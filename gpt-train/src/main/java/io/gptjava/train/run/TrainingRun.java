@@ -60,12 +60,12 @@ public final class TrainingRun implements AutoCloseable {
       OptimizerState optimizer = model.optimizerState(config.optimizer().decayAll());
       fingerprint =
           ConfigFingerprint.of(config, opened.trainingTokens(), DataChecksum.of(opened));
-      TrainerState state = begin(backend, model, optimizer, checkpoint);
+      Start start = begin(backend, model, optimizer, checkpoint);
       totalSteps = RunLength.of(config.batch(), opened.training()).totalSteps();
       boolean csv = config.watch().logs().contains("csv");
       openedLog =
           checkpoint.isPresent()
-              ? RunLog.resume(folder.path(), state.step(), csv)
+              ? RunLog.resume(folder.path(), start.state.step(), csv)
               : RunLog.create(folder.path(), csv);
       List<TrainingListener> all = new ArrayList<>();
       all.add(openedLog);
@@ -81,7 +81,8 @@ public final class TrainingRun implements AutoCloseable {
                   encoder,
                   Optional.of(checkpointer(backend, model, optimizer)),
                   all,
-                  state));
+                  start.state,
+                  start.validationLoss));
     } catch (RuntimeException | Error e) {
       closeAll(openedLog, opened, folder);
       throw e;
@@ -125,7 +126,7 @@ public final class TrainingRun implements AutoCloseable {
       OptionalLong step,
       List<TrainingListener> listeners) {
     RunFolder folder = RunFolder.open(run);
-    OptionalLong checkpoint = step.isPresent() ? step : CheckpointStore.latest(run);
+    OptionalLong checkpoint = step.isPresent() ? step : Checkpoints.latest(run);
     return new TrainingRun(backend, config, folder, checkpoint, listeners);
   }
 
@@ -143,10 +144,12 @@ public final class TrainingRun implements AutoCloseable {
         backend, shape, config.batch().batchSize(), config.batch().sequenceLength(), true);
   }
 
-  private TrainerState begin(
+  private record Start(TrainerState state, double validationLoss) {}
+
+  private Start begin(
       Backend backend, GptModel model, OptimizerState optimizer, OptionalLong step) {
     if (step.isPresent()) {
-      Checkpoint checkpoint = CheckpointStore.open(folder.path(), step.getAsLong());
+      Checkpoint checkpoint = Checkpoints.open(folder.path(), step.getAsLong());
       if (!checkpoint.info().fingerprint().equals(fingerprint)) {
         throw new GptException(
             Failure.DATA,
@@ -154,7 +157,7 @@ public final class TrainingRun implements AutoCloseable {
                 .formatted(folder.path(), checkpoint.folder().getFileName(), checkpoint.folder()));
       }
       checkpoint.read(backend, model.layout(), optimizer);
-      return checkpoint.info().state();
+      return new Start(checkpoint.info().state(), checkpoint.info().validationLoss());
     }
     if (config.initFrom().isPresent()) {
       try (ModelFolder source = ModelFolder.open(config.initFrom().get())) {
@@ -164,7 +167,7 @@ public final class TrainingRun implements AutoCloseable {
       new WeightInitializer(config.initialization(), config.seed(), config.model().layers())
           .initialize(backend, model.layout(), model.weights().flat());
     }
-    return TrainerState.START;
+    return new Start(TrainerState.START, Double.NaN);
   }
 
   private Checkpointer checkpointer(Backend backend, GptModel model, OptimizerState optimizer) {
@@ -187,14 +190,14 @@ public final class TrainingRun implements AutoCloseable {
   }
 
   private void writeState(String status) {
-    OptionalLong best = CheckpointStore.best(folder.path());
+    OptionalLong best = Checkpoints.best(folder.path());
     double loss =
         best.isPresent()
-            ? CheckpointInfo.read(CheckpointStore.folder(folder.path(), best.getAsLong()))
+            ? CheckpointInfo.read(Checkpoints.folder(folder.path(), best.getAsLong()))
                 .validationLoss()
             : Double.NaN;
     folder.writeState(
-        new RunState(status, totalSteps, CheckpointStore.latest(folder.path()), best, loss));
+        new RunState(status, totalSteps, Checkpoints.latest(folder.path()), best, loss));
   }
 
   /** The run's data, for its counts. */

@@ -64,7 +64,7 @@ class DatasetsTest {
   void tokensOfTheWholeAreCountedWithoutEncodingItAgain() throws IOException {
     Random random = new Random(6);
     String[] pieces = {" ", "  ", "\n", "word", "wörter", "'s", "12", "萧炎", "!", "😀", " a"};
-    for (int round = 0; round < 150; round++) {
+    for (int round = 0; round < 80; round++) {
       StringBuilder text = new StringBuilder();
       boolean noCuts = round % 5 == 0;
       int length = noCuts ? 3000 + random.nextInt(9000) : 40 + random.nextInt(4000);

@@ -75,7 +75,7 @@ class TextCorpusTest {
     Random random = new Random(1);
     String[] words = {" the", "fox", "\n\n", "  ", "萧炎", "，", "😀", "'s", "<|endoftext|>", " 12"};
     StringBuilder text = new StringBuilder();
-    while (text.length() < 9_000_000) {
+    while (text.length() < 5_000_000) {
       text.append(words[random.nextInt(words.length)]);
     }
     Path file = write("large.txt", text.toString());

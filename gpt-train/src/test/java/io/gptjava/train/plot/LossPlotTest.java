@@ -88,6 +88,21 @@ class LossPlotTest {
   }
 
   @Test
+  void manyStepsAreThinnedToTheirExtremes() {
+    Curve curve = new Curve("c", 0, true, new ArrayList<>());
+    for (int i = 0; i < 100_000; i++) {
+      curve.add(i, i == 77_777 ? 50 : i == 33_333 ? -50 : Math.sin(i));
+    }
+    List<Curve.Point> thinned = curve.thinned();
+    assertTrue(thinned.size() <= 3000, "" + thinned.size());
+    assertTrue(thinned.contains(new Curve.Point(77_777, 50)));
+    assertTrue(thinned.contains(new Curve.Point(33_333, -50)));
+    for (int i = 1; i < thinned.size(); i++) {
+      assertTrue(thinned.get(i).x() > thinned.get(i - 1).x());
+    }
+  }
+
+  @Test
   void severalRunsOfTheSameNameShareAChart() {
     XYPlot plot = plot(LossPlot.losses(List.of(textbook("a", true, 0), textbook("a", true, 0.5))));
     assertEquals(4, plot.getDataset().getSeriesCount());

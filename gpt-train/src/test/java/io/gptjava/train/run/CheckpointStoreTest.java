@@ -93,7 +93,7 @@ class CheckpointStoreTest {
         store.save(memory, shape, saved, info(42, 6.5), 0);
         OptimizerState loaded = memory.state(shape);
         memory.fill(shape, loaded, 7);
-        Checkpoint checkpoint = CheckpointStore.open(run.path(), 42);
+        Checkpoint checkpoint = Checkpoints.open(run.path(), 42);
         checkpoint.read(memory, shape, loaded);
         assertArrayEquals(memory.bytes(saved.parameters()), memory.bytes(loaded.parameters()));
         assertArrayEquals(memory.bytes(saved.firstMoment()), memory.bytes(loaded.firstMoment()));
@@ -170,16 +170,16 @@ class CheckpointStoreTest {
     for (int i = 0; i < losses.length; i++) {
       save(10L * (i + 1), losses[i], 2);
     }
-    assertEquals(List.of(30L, 60L, 70L), CheckpointStore.list(run.path()));
-    assertEquals(OptionalLong.of(30), CheckpointStore.best(run.path()));
-    assertEquals(OptionalLong.of(70), CheckpointStore.latest(run.path()));
+    assertEquals(List.of(30L, 60L, 70L), Checkpoints.list(run.path()));
+    assertEquals(OptionalLong.of(30), Checkpoints.best(run.path()));
+    assertEquals(OptionalLong.of(70), Checkpoints.latest(run.path()));
     save(80, 4, 1);
-    assertEquals(List.of(80L), CheckpointStore.list(run.path()));
+    assertEquals(List.of(80L), Checkpoints.list(run.path()));
     assertEquals(List.of("000080"), names(run.checkpoints()));
     save(1_000_000, Double.NaN, 0);
-    assertEquals(List.of(80L, 1_000_000L), CheckpointStore.list(run.path()));
+    assertEquals(List.of(80L, 1_000_000L), Checkpoints.list(run.path()));
     store.discardAfter(80);
-    assertEquals(List.of(80L), CheckpointStore.list(run.path()));
+    assertEquals(List.of(80L), Checkpoints.list(run.path()));
   }
 
   @Test
@@ -190,7 +190,7 @@ class CheckpointStoreTest {
       try (var channel = Files.newByteChannel(file, StandardOpenOption.WRITE)) {
         channel.truncate(channel.size() - 2);
       }
-      GptException e = assertThrows(GptException.class, () -> CheckpointStore.open(run.path(), 40));
+      GptException e = assertThrows(GptException.class, () -> Checkpoints.open(run.path(), 40));
       assertEquals(Failure.CHECKPOINT, e.failure());
       if (!name.equals("manifest.json")) {
         assertTrue(
@@ -199,7 +199,7 @@ class CheckpointStoreTest {
         assertTrue(e.getMessage().contains("last good is 000035"), e.getMessage());
       }
       Files.delete(file);
-      e = assertThrows(GptException.class, () -> CheckpointStore.open(run.path(), 40));
+      e = assertThrows(GptException.class, () -> Checkpoints.open(run.path(), 40));
       assertTrue(e.getMessage().contains(name + " is missing"), e.getMessage());
     }
   }
@@ -219,8 +219,7 @@ class CheckpointStoreTest {
           // A manifest has no checksum; a flip either changes nothing that counts or is an error.
           opensOrFailsAsDamaged();
         } else {
-          GptException e =
-              assertThrows(GptException.class, () -> CheckpointStore.open(run.path(), 40));
+          GptException e = assertThrows(GptException.class, () -> Checkpoints.open(run.path(), 40));
           assertEquals(Failure.CHECKPOINT, e.failure());
           assertTrue(e.getMessage().contains(name + " is damaged (its CRC-32C"), e.getMessage());
           assertTrue(e.getMessage().contains("no other checkpoint of this run is good"));
@@ -228,12 +227,12 @@ class CheckpointStoreTest {
         Files.write(folder.resolve(name), bytes);
       }
     }
-    CheckpointStore.open(run.path(), 40);
+    Checkpoints.open(run.path(), 40);
   }
 
   private void opensOrFailsAsDamaged() {
     try {
-      assertEquals(info(40, Double.NaN), CheckpointStore.open(run.path(), 40).info());
+      assertEquals(info(40, Double.NaN), Checkpoints.open(run.path(), 40).info());
     } catch (GptException e) {
       assertEquals(Failure.CHECKPOINT, e.failure());
     }
@@ -246,10 +245,10 @@ class CheckpointStoreTest {
     ObjectNode info = (ObjectNode) new ObjectMapper().readTree(file.toFile());
     ((ObjectNode) info.get("random")).put("layout", 99);
     rewrite(folder, info);
-    GptException e = assertThrows(GptException.class, () -> CheckpointStore.open(run.path(), 40));
+    GptException e = assertThrows(GptException.class, () -> Checkpoints.open(run.path(), 40));
     assertTrue(e.getMessage().contains("random streams of layout 99"), e.getMessage());
     rewrite(folder, info.put("version", 2));
-    e = assertThrows(GptException.class, () -> CheckpointStore.open(run.path(), 40));
+    e = assertThrows(GptException.class, () -> Checkpoints.open(run.path(), 40));
     assertTrue(e.getMessage().contains("version 2"), e.getMessage());
   }
 
@@ -275,10 +274,10 @@ class CheckpointStoreTest {
     Files.writeString(checkpoints.resolve(".tmp-000037-99/model.safetensors"), "half");
     Files.createDirectories(checkpoints.resolve(".tmp-gone-000030"));
     Files.createDirectories(checkpoints.resolve(".old-000035"));
-    assertEquals(List.of(35L), CheckpointStore.list(run.path()));
+    assertEquals(List.of(35L), Checkpoints.list(run.path()));
     new CheckpointStore(run);
     assertEquals(List.of("000035", "000036"), names(checkpoints));
-    CheckpointStore.open(run.path(), 36);
+    Checkpoints.open(run.path(), 36);
   }
 
   @Test
@@ -293,16 +292,42 @@ class CheckpointStoreTest {
     assertTrue(e.getMessage().contains("1 MB free"), e.getMessage());
     assertTrue(e.getMessage().contains("from checkpoint 000035 with: gpt resume"), e.getMessage());
     assertEquals(List.of("000035"), names(run.checkpoints()));
-    CheckpointStore.open(run.path(), 35);
+    Checkpoints.open(run.path(), 35);
+  }
+
+  @Test
+  void modelsAreFoundByRunByCheckpointAndByFolder() throws IOException {
+    GptException e =
+        assertThrows(GptException.class, () -> Checkpoints.openModel(run.path()).close());
+    assertTrue(e.getMessage().contains("has no checkpoint"), e.getMessage());
+    save(5);
+    Path newest = save(10);
+    Path bare = Files.createDirectory(temporary.resolve("bare"));
+    for (String name : List.of("config.json", "model.safetensors")) {
+      Files.copy(newest.resolve(name), bare.resolve(name));
+    }
+    OptimizerState loaded = backend.state(layout);
+    for (Path path : List.of(run.path(), newest, bare)) {
+      backend.fill(layout, loaded, 5);
+      try (ModelFolder model = Checkpoints.openModel(path)) {
+        model.read(new FlatParameters(backend, layout, loaded.parameters()));
+      }
+      assertArrayEquals(backend.bytes(state.parameters()), backend.bytes(loaded.parameters()));
+    }
+    Files.writeString(newest.resolve("trainer.json"), "{}");
+    for (Path path : List.of(run.path(), newest)) {
+      e = assertThrows(GptException.class, () -> Checkpoints.openModel(path).close());
+      assertTrue(e.getMessage().contains("trainer.json is truncated"), e.getMessage());
+    }
   }
 
   @Test
   void namesTheCheckpointsThatThereAre() {
-    GptException e = assertThrows(GptException.class, () -> CheckpointStore.open(run.path(), 1));
+    GptException e = assertThrows(GptException.class, () -> Checkpoints.open(run.path(), 1));
     assertEquals(Failure.USAGE, e.failure());
     save(5);
     save(10);
-    e = assertThrows(GptException.class, () -> CheckpointStore.open(run.path(), 7));
+    e = assertThrows(GptException.class, () -> Checkpoints.open(run.path(), 7));
     assertTrue(e.getMessage().endsWith("it has 000005, 000010"), e.getMessage());
   }
 }

@@ -82,13 +82,13 @@ class KilledSaveTest {
         FakeBackend backend = new FakeBackend(false)) {
       new CheckpointStore(run);
       assertTrue(leftovers(path).isEmpty());
-      List<Long> steps = CheckpointStore.list(path);
+      List<Long> steps = Checkpoints.list(path);
       assertTrue(steps.getLast() >= acknowledged, steps + " without " + acknowledged);
       assertTrue(steps.size() <= 4, "old ones are removed: " + steps);
       OptimizerState expected = backend.state(layout);
       OptimizerState actual = backend.state(layout);
       for (long step : steps) {
-        Checkpoint checkpoint = CheckpointStore.open(path, step);
+        Checkpoint checkpoint = Checkpoints.open(path, step);
         assertEquals(CheckpointStoreTest.info(step, Double.NaN), checkpoint.info());
         checkpoint.read(backend, layout, actual);
         backend.fill(layout, expected, step);
@@ -136,8 +136,8 @@ class KilledSaveTest {
     assertTrue(leftovers(path).isEmpty(), "nothing half-written");
     try (FakeBackend backend = new FakeBackend(false)) {
       OptimizerState state = backend.state(layout);
-      CheckpointStore.open(path, 1).read(backend, layout, state);
+      Checkpoints.open(path, 1).read(backend, layout, state);
     }
-    assertEquals(List.of(1L), CheckpointStore.list(path));
+    assertEquals(List.of(1L), Checkpoints.list(path));
   }
 }

@@ -115,7 +115,7 @@ class RunLogTest {
         }
         if (i == 8 || i == 17) {
           log.on(new TrainingEvent.Sampled(i, i / 9 + 1, "sample " + i));
-          log.on(new TrainingEvent.Saved(i, i / 9 + 1, CheckpointStore.folder(run, i + 1), 1));
+          log.on(new TrainingEvent.Saved(i, i / 9 + 1, Checkpoints.folder(run, i + 1), 1));
         }
       }
     }

@@ -24,7 +24,7 @@ final class SavingProcess {
         FakeBackend backend = new FakeBackend(false)) {
       CheckpointStore store = new CheckpointStore(run);
       OptimizerState state = backend.state(layout);
-      long start = CheckpointStore.latest(run.path()).orElse(0);
+      long start = Checkpoints.latest(run.path()).orElse(0);
       try (RunLog log = RunLog.resume(run.path(), start, false)) {
         for (long step = start + 1; step <= last; step++) {
           log.on(new TrainingEvent.Step(step - 1, 1, step - 1, 1, 1, 1, false, step, 1, 1));

@@ -85,7 +85,7 @@ class TrainingRunTest {
         assertEquals(stopAfter, run.trainer().state().step());
       }
     }
-    assertEquals(List.of((long) stopAfter), CheckpointStore.list(halves));
+    assertEquals(List.of((long) stopAfter), Checkpoints.list(halves));
     try (Backend backend = open();
         TrainingRun run =
             TrainingRun.resume(
@@ -116,7 +116,7 @@ class TrainingRunTest {
     Path out = temporary.resolve("out");
     TrainConfig config = config(1e-3);
     train(out, saving(config, Cadence.every(3)), List.of());
-    assertEquals(List.of(3L, 6L, 8L), CheckpointStore.list(out));
+    assertEquals(List.of(3L, 6L, 8L), Checkpoints.list(out));
     byte[] model = Files.readAllBytes(out.resolve("checkpoints/000008/model.safetensors"));
     try (Backend backend = open();
         TrainingRun run =
@@ -128,7 +128,7 @@ class TrainingRunTest {
                 List.of())) {
       run.train();
     }
-    assertEquals(List.of(3L, 6L, 8L), CheckpointStore.list(out));
+    assertEquals(List.of(3L, 6L, 8L), Checkpoints.list(out));
     assertArrayEquals(
         model, Files.readAllBytes(out.resolve("checkpoints/000008/model.safetensors")));
     assertEquals(STEPS, events(out, "step", "step").size());
@@ -158,7 +158,7 @@ class TrainingRunTest {
         assertThrows(GptException.class, () -> train(out, config(1e30), List.of()));
     assertEquals(Failure.DIVERGED, e.failure());
     assertTrue(e.getMessage().startsWith("step 1: activation h.0."), e.getMessage());
-    assertEquals(List.of(1L), CheckpointStore.list(out));
+    assertEquals(List.of(1L), Checkpoints.list(out));
     assertEquals(List.of("diverged"), events(out, "end", "reason"));
     assertEquals("diverged", RunState.read(out).orElseThrow().status());
   }
@@ -201,7 +201,7 @@ class TrainingRunTest {
   }
 
   private static Backend open() {
-    return Backends.open("reference", new BackendOptions(0, 2));
+    return Backends.open("cpu", new BackendOptions(0, 2));
   }
 
   private static JsonNode recorded() {

@@ -1,0 +1,131 @@
+package io.gptjava.benchmarks;
+
+/**
+ * What an op must do at least, for its place in the roofline (Williams et al., 2009).
+ *
+ * <p>FLOPs count the multiplications and additions of matrix products, two per multiply-add;
+ * element-wise arithmetic is not counted. Bytes count each fp32 tensor once per read or write that
+ * the op cannot avoid when it comes from memory. Letters as in {@link io.gptjava.core.Ops}.
+ *
+ * @param flops floating-point operations of matrix products; 0 for ops bound by memory
+ * @param bytes bytes read and written
+ */
+public record OpCost(double flops, double bytes) {
+  private static final int FLOAT = Float.BYTES;
+
+  /**
+   * Shortest time on a machine with these ceilings, in seconds.
+   *
+   * @param flopsPerSecond multiply-add ceiling
+   * @param bytesPerSecond memory ceiling
+   */
+  public double secondsAtLeast(double flopsPerSecond, double bytesPerSecond) {
+    return Math.max(flops / flopsPerSecond, bytes / bytesPerSecond);
+  }
+
+  /** Several of the same. */
+  public OpCost times(int count) {
+    return new OpCost(flops * count, bytes * count);
+  }
+
+  private static OpCost memory(double floats) {
+    return new OpCost(0, FLOAT * floats);
+  }
+
+  /**
+   * One product of (N, K) and (K, M) matrices, or of the transposes that its gradients need:
+   * 2·N·K·M FLOPs; both factors read, the result written.
+   */
+  public static OpCost matmul(double n, double k, double m) {
+    return new OpCost(2 * n * k * m, FLOAT * (n * k + k * m + n * m));
+  }
+
+  /** {@link #matmul} whose result passes through GELU: one more (N, M) tensor written or read. */
+  public static OpCost matmulGelu(double n, double k, double m) {
+    OpCost product = matmul(n, k, m);
+    return new OpCost(product.flops, product.bytes + FLOAT * n * m);
+  }
+
+  /**
+   * Causal attention, forward: two products, each 2·HS FLOPs for T²/2 pairs per head:
+   * 2·2·B·NH·T²/2·HS = 2·B·T²·C. Reads QKV, writes the output and the log-sum-exp.
+   */
+  public static OpCost attention(double b, double t, double heads, double width) {
+    return new OpCost(2 * b * t * t * width, FLOAT * (4 * b * t * width + b * heads * t));
+  }
+
+  /**
+   * Causal attention, backward: five products (scores again, dV, dP, dQ, dK) to forward's two, so
+   * 2.5 times its FLOPs. Reads dOut, QKV, the output and the log-sum-exp, writes dQKV.
+   */
+  public static OpCost attentionBackward(double b, double t, double heads, double width) {
+    return new OpCost(5 * b * t * t * width, FLOAT * (8 * b * t * width + b * heads * t));
+  }
+
+  /** Layer normalisation: reads and writes (N, C), writes two statistics a row. */
+  public static OpCost layerNorm(double n, double c) {
+    return memory(2 * n * c + 2 * n + 2 * c);
+  }
+
+  /** Residual sum and layer normalisation: two (N, C) tensors read, two written. */
+  public static OpCost residualLayerNorm(double n, double c) {
+    return memory(4 * n * c + 2 * n + 2 * c);
+  }
+
+  /**
+   * Backward of either.
+   *
+   * @param tensors (N, C) tensors read and written: dOut, x and dResidual, and where they exist
+   *     dResidualOut and dBranch
+   */
+  public static OpCost layerNormBackward(double n, double c, int tensors) {
+    return memory(tensors * n * c + 2 * n + 3 * c);
+  }
+
+  /**
+   * Element-wise op.
+   *
+   * @param tensors tensors read and written
+   */
+  public static OpCost elementwise(double count, int tensors) {
+    return memory(tensors * count);
+  }
+
+  /**
+   * Output head and cross-entropy with both gradients: three products, 3·2·N·C·V FLOPs. Reads x and
+   * the weight for each product that takes them (twice), writes dX and dWeight; the logits are
+   * written, read and rewritten by the softmax, and read by both gradients.
+   */
+  public static OpCost headCrossEntropy(double n, double c, double v) {
+    return new OpCost(6 * n * c * v, FLOAT * (3 * n * c + 3 * v * c + 5 * n * v));
+  }
+
+  /** Output head and cross-entropy, loss only: 2·N·C·V FLOPs; the logits are written and read. */
+  public static OpCost headLoss(double n, double c, double v) {
+    return new OpCost(2 * n * c * v, FLOAT * (n * c + v * c + 2 * n * v));
+  }
+
+  /** Embedding: a row of each table read and their sum written per token. */
+  public static OpCost embedding(double n, double c) {
+    return memory(3 * n * c);
+  }
+
+  /**
+   * Embedding backward: dOut read, both tables' gradients written whole.
+   *
+   * @param rows of both tables together
+   */
+  public static OpCost embeddingBackward(double n, double c, double rows) {
+    return memory(n * c + rows * c);
+  }
+
+  /** Global gradient norm: every gradient read. */
+  public static OpCost gradientNorm(double parameters) {
+    return memory(parameters);
+  }
+
+  /** AdamW: weight, gradient and both moments read, all but the gradient written. */
+  public static OpCost adamW(double parameters) {
+    return memory(7 * parameters);
+  }
+}

@@ -1,0 +1,148 @@
+package io.gptjava.benchmarks;
+
+import io.gptjava.core.Backend;
+import io.gptjava.core.Memory;
+import io.gptjava.core.Ops;
+import io.gptjava.core.StepControl;
+import io.gptjava.core.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A backend that times every op of chosen steps where it runs, with the caches as the step leaves
+ * them; other steps pass straight through. Closing it leaves the backend beneath open.
+ */
+final class ProfiledBackend implements Backend {
+  private final Backend backend;
+  private final Ops plain;
+  private final Ops profiled;
+  private final Map<String, Row> rows = new LinkedHashMap<>();
+  private boolean recording;
+
+  /** All calls of one op at one shape. */
+  private static final class Row {
+    private final OpCall call;
+    private final List<Double> stepMilliseconds = new ArrayList<>();
+    private int calls;
+    private long nanos;
+
+    Row(OpCall call) {
+      this.call = call;
+    }
+  }
+
+  ProfiledBackend(Backend backend) {
+    this.backend = backend;
+    this.plain = backend.ops();
+    this.profiled =
+        (Ops)
+            Proxy.newProxyInstance(
+                Ops.class.getClassLoader(),
+                new Class<?>[] {Ops.class},
+                (_, method, arguments) -> invoke(method, arguments));
+  }
+
+  private Object invoke(Method method, Object[] arguments) throws Throwable {
+    try {
+      if (!recording || method.getReturnType() != void.class) {
+        return method.invoke(plain, arguments);
+      }
+      OpCall call = OpCall.of(method.getName(), arguments);
+      Row row = rows.computeIfAbsent(call.name(), _ -> new Row(call));
+      long begin = System.nanoTime();
+      method.invoke(plain, arguments);
+      backend.synchronize();
+      row.nanos += System.nanoTime() - begin;
+      row.calls++;
+      return null;
+    } catch (InvocationTargetException e) {
+      throw e.getCause();
+    }
+  }
+
+  /**
+   * Runs one step with the timers on.
+   *
+   * @return milliseconds of the whole step
+   */
+  double profile(Runnable step) {
+    for (Row row : rows.values()) {
+      row.calls = 0;
+      row.nanos = 0;
+    }
+    recording = true;
+    double ms;
+    try {
+      ms = Timing.time(step);
+    } finally {
+      recording = false;
+    }
+    rows.values().forEach(row -> row.stepMilliseconds.add(row.nanos * 1e-6));
+    return ms;
+  }
+
+  /** Medians over the profiled steps, in the order in which a step first called the ops. */
+  List<TrainBenchmarkResult.OpShare> results() {
+    return rows.values().stream()
+        .map(
+            row ->
+                new TrainBenchmarkResult.OpShare(
+                    row.call.family(),
+                    row.call.name(),
+                    row.calls,
+                    Timing.of(row.stepMilliseconds).median(),
+                    row.call.cost().times(row.calls)))
+        .toList();
+  }
+
+  @Override
+  public Ops ops() {
+    return profiled;
+  }
+
+  @Override
+  public String name() {
+    return backend.name();
+  }
+
+  @Override
+  public String description() {
+    return backend.description();
+  }
+
+  @Override
+  public StepControl stepControl() {
+    return backend.stepControl();
+  }
+
+  @Override
+  public Memory allocate(String role, long bytes) {
+    return backend.allocate(role, bytes);
+  }
+
+  @Override
+  public void upload(MemorySegment host, Tensor tensor) {
+    backend.upload(host, tensor);
+  }
+
+  @Override
+  public void download(Tensor tensor, MemorySegment host) {
+    backend.download(tensor, host);
+  }
+
+  @Override
+  public void synchronize() {
+    backend.synchronize();
+  }
+
+  @Override
+  public void close() {
+    recording = false;
+  }
+}

@@ -1,0 +1,126 @@
+package io.gptjava.cpu;
+
+import io.gptjava.core.Ops;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * Cross-entropy of one row of logits, which becomes the row of their gradients in place. The row
+ * fits the second-level cache, so its three passes cost one read and one write of memory.
+ */
+final class CrossEntropyRow {
+  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+  private static final int L = Vectors.F.length();
+
+  /**
+   * Loss of a row, and its gradients.
+   *
+   * @param logits memory of the row
+   * @param at its first byte
+   * @param count number of logits
+   * @param target right class, or {@link Ops#IGNORED_TARGET}
+   * @param gradients whether to overwrite the row with {@code (softmax − onehot) · scale}
+   * @return log Σ exp(logit) − logit[target], 0 where ignored
+   */
+  float run(MemorySegment logits, long at, int count, int target, boolean gradients, float scale) {
+    if (target == Ops.IGNORED_TARGET) {
+      if (gradients) {
+        logits.asSlice(at, (long) count * Float.BYTES).fill((byte) 0);
+      }
+      return 0;
+    }
+    if (target < 0 || target >= count) {
+      throw new IllegalArgumentException("target " + target + " outside [0, " + count + ")");
+    }
+    long targetAt = at + (long) target * Float.BYTES;
+    float right = logits.get(ValueLayout.JAVA_FLOAT, targetAt);
+    float max = max(logits, at, count);
+    double sum =
+        gradients ? exponentials(logits, at, count, max) : sumExponentials(logits, at, count, max);
+    if (gradients) {
+      scale(logits, at, count, (float) (scale / sum));
+      float p = logits.get(ValueLayout.JAVA_FLOAT, targetAt);
+      logits.set(ValueLayout.JAVA_FLOAT, targetAt, p - scale);
+    }
+    return (float) (max - (double) right + StrictMath.log(sum));
+  }
+
+  private static float max(MemorySegment row, long at, int count) {
+    FloatVector max0 = FloatVector.broadcast(Vectors.F, Float.NEGATIVE_INFINITY);
+    FloatVector max1 = max0;
+    int j = 0;
+    for (; j <= count - 2 * L; j += 2 * L) {
+      max0 = max0.max(load(row, at, j));
+      max1 = max1.max(load(row, at, j + L));
+    }
+    float max = max0.max(max1).reduceLanes(VectorOperators.MAX);
+    for (; j < count; j++) {
+      max = Math.max(max, scalar(row, at, j));
+    }
+    return max;
+  }
+
+  /** Replaces each logit by exp(logit − max) and returns their sum. */
+  private static double exponentials(MemorySegment row, long at, int count, float max) {
+    FloatVector sum0 = FloatVector.zero(Vectors.F);
+    FloatVector sum1 = sum0;
+    int j = 0;
+    for (; j <= count - 2 * L; j += 2 * L) {
+      FloatVector e0 = VectorMath.exp(load(row, at, j).sub(max));
+      FloatVector e1 = VectorMath.exp(load(row, at, j + L).sub(max));
+      e0.intoMemorySegment(row, at + (long) j * Float.BYTES, ORDER);
+      e1.intoMemorySegment(row, at + (long) (j + L) * Float.BYTES, ORDER);
+      sum0 = sum0.add(e0);
+      sum1 = sum1.add(e1);
+    }
+    double sum = VectorMath.sum(sum0.add(sum1));
+    for (; j < count; j++) {
+      float e = exp(scalar(row, at, j) - max);
+      row.set(ValueLayout.JAVA_FLOAT, at + (long) j * Float.BYTES, e);
+      sum += e;
+    }
+    return sum;
+  }
+
+  private static double sumExponentials(MemorySegment row, long at, int count, float max) {
+    FloatVector sum0 = FloatVector.zero(Vectors.F);
+    FloatVector sum1 = sum0;
+    int j = 0;
+    for (; j <= count - 2 * L; j += 2 * L) {
+      sum0 = sum0.add(VectorMath.exp(load(row, at, j).sub(max)));
+      sum1 = sum1.add(VectorMath.exp(load(row, at, j + L).sub(max)));
+    }
+    double sum = VectorMath.sum(sum0.add(sum1));
+    for (; j < count; j++) {
+      sum += exp(scalar(row, at, j) - max);
+    }
+    return sum;
+  }
+
+  private static void scale(MemorySegment row, long at, int count, float factor) {
+    int bound = Vectors.F.loopBound(count);
+    int j = 0;
+    for (; j < bound; j += L) {
+      load(row, at, j).mul(factor).intoMemorySegment(row, at + (long) j * Float.BYTES, ORDER);
+    }
+    for (; j < count; j++) {
+      row.set(ValueLayout.JAVA_FLOAT, at + (long) j * Float.BYTES, scalar(row, at, j) * factor);
+    }
+  }
+
+  /** The same function as in the vector loop, so that a logit's place does not matter. */
+  private static float exp(float x) {
+    return VectorMath.exp(FloatVector.broadcast(Vectors.F, x)).lane(0);
+  }
+
+  private static float scalar(MemorySegment row, long at, int j) {
+    return row.get(ValueLayout.JAVA_FLOAT, at + (long) j * Float.BYTES);
+  }
+
+  private static FloatVector load(MemorySegment row, long at, int j) {
+    return FloatVector.fromMemorySegment(Vectors.F, row, at + (long) j * Float.BYTES, ORDER);
+  }
+}
