@@ -111,6 +111,13 @@ public final class TrainingRun implements AutoCloseable {
     return new TrainingRun(backend, config, folder, OptionalLong.empty(), listeners);
   }
 
+  /** {@link #create} with the configuration itself in {@code config.json}. */
+  public static TrainingRun create(
+      Backend backend, TrainConfig config, Path out, TrainingListener... listeners) {
+    JsonNode recorded = Json.object().put("configuration", config.toString());
+    return create(backend, config, recorded, out, List.of(listeners));
+  }
+
   /**
    * Prepares to continue a run from a checkpoint. A run that stopped before its first checkpoint
    * begins anew.
