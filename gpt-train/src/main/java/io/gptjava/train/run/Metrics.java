@@ -7,11 +7,11 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /** {@link TrainingEvent}s as objects of {@code metrics.jsonl}, and back. */
-final class Metrics {
+public final class Metrics {
   private Metrics() {}
 
   /** The object for an event; empty for events that the log leaves out. */
-  static Optional<ObjectNode> encode(TrainingEvent event) {
+  public static Optional<ObjectNode> encode(TrainingEvent event) {
     return Optional.ofNullable(
         switch (event) {
           case TrainingEvent.Started e -> started(e);

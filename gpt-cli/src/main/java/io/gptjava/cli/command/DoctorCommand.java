@@ -1,0 +1,101 @@
+package io.gptjava.cli.command;
+
+import io.gptjava.cli.CliContext;
+import io.gptjava.cli.run.SystemMemory;
+import io.gptjava.core.BackendProvider;
+import io.gptjava.core.Backends;
+import io.gptjava.train.run.Environment;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import jdk.incubator.vector.FloatVector;
+import picocli.CommandLine.Command;
+
+/** Says what this machine offers and what to do about what is missing. */
+@Command(
+    name = "doctor",
+    description = "Shows machine, JDK, vector unit, memory, backends: found, missing, what to do.")
+public final class DoctorCommand implements Callable<Integer> {
+  private static final Path HUGE_PAGES = Path.of("/sys/kernel/mm/transparent_hugepage/enabled");
+  private static final int WIDE_BITS = 256;
+
+  private final CliContext context;
+
+  /** The command. */
+  public DoctorCommand(CliContext context) {
+    this.context = context;
+  }
+
+  @Override
+  public Integer call() {
+    Environment environment = Environment.current("", Optional.empty(), "");
+    row("system", environment.system());
+    row(
+        "processor",
+        "%s, %d usable threads"
+            .formatted(environment.processor().orElse("model unknown"), environment.processors()));
+    row("memory", memory(environment));
+    row("huge pages", hugePages());
+    row("JDK", environment.jdk() + ", " + System.getProperty("java.home"));
+    row("heap", "at most %s".formatted(gibibytes(Runtime.getRuntime().maxMemory())));
+    row("vector unit", vectorUnit());
+    for (BackendProvider provider : Backends.providers()) {
+      row(
+          "backend " + provider.name(),
+          provider.reasonUnavailable().map(reason -> "missing: " + reason).orElse("found"));
+    }
+    if (Backends.providers().stream().noneMatch(provider -> provider.name().equals("cuda"))) {
+      row("backend cuda", "not part of this build; training runs on the CPU");
+      row("GPU", gpu());
+    }
+    row("oneDNN", "not part of this build; --cpu-matmul vector needs no library");
+    row("charts", "svg, png, pdf, html; png needs fonts (fontconfig and a TrueType font)");
+    context.out().flush();
+    return 0;
+  }
+
+  private void row(String name, String text) {
+    PrintStream out = context.out();
+    out.printf(Locale.ROOT, "%-18s %s%n", name, text);
+  }
+
+  private static String memory(Environment environment) {
+    String total = gibibytes(environment.memoryBytes());
+    return SystemMemory.availableBytes().stream()
+        .mapToObj(bytes -> "%s, %s available".formatted(total, gibibytes(bytes)))
+        .findFirst()
+        .orElse(total);
+  }
+
+  private static String gibibytes(long bytes) {
+    return String.format(Locale.ROOT, "%.1f GiB", bytes / (double) (1L << 30));
+  }
+
+  private static String hugePages() {
+    try {
+      String setting = Files.readString(HUGE_PAGES).strip();
+      return setting.contains("[never]")
+          ? "off: matrix products run slower; as root: echo madvise > " + HUGE_PAGES
+          : "on (%s)".formatted(setting);
+    } catch (IOException e) {
+      return "no setting found: this system manages them by itself";
+    }
+  }
+
+  private static String vectorUnit() {
+    int bits = FloatVector.SPECIES_PREFERRED.vectorBitSize();
+    return bits >= WIDE_BITS
+        ? "%d bits, %d floats at once".formatted(bits, FloatVector.SPECIES_PREFERRED.length())
+        : "%d bits only: training will be slow on this processor".formatted(bits);
+  }
+
+  private static String gpu() {
+    return Files.exists(Path.of("/proc/driver/nvidia/version"))
+        ? "an NVIDIA driver is installed, but this build cannot use it"
+        : "no NVIDIA driver found";
+  }
+}

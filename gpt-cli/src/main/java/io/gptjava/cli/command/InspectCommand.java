@@ -1,0 +1,157 @@
+package io.gptjava.cli.command;
+
+import io.gptjava.cli.CliContext;
+import io.gptjava.cli.model.ModelSource;
+import io.gptjava.core.Failure;
+import io.gptjava.core.GptConfig;
+import io.gptjava.core.GptException;
+import io.gptjava.core.safetensors.SafetensorsFile;
+import io.gptjava.core.tokenizer.Gpt2Tokenizer;
+import io.gptjava.core.tokenizer.TextEncoder;
+import io.gptjava.train.TrainerState;
+import io.gptjava.train.TrainingEvent;
+import io.gptjava.train.data.TokenFile;
+import io.gptjava.train.run.Checkpoint;
+import io.gptjava.train.run.CheckpointStore;
+import io.gptjava.train.run.RunHistory;
+import io.gptjava.train.run.RunState;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Parameters;
+
+/** Shows what is in a file or folder. */
+@Command(
+    name = "inspect",
+    description = "Shows what is in a run, a checkpoint or model folder, a .safetensors or a .bin.")
+public final class InspectCommand implements Callable<Integer> {
+  private static final int SHOWN_TOKENS = 32;
+
+  private final CliContext context;
+
+  @Parameters(paramLabel = "PATH", description = "Run, checkpoint, model folder or file.")
+  private Path path;
+
+  /** The command. */
+  public InspectCommand(CliContext context) {
+    this.context = context;
+  }
+
+  @Override
+  public Integer call() {
+    if (!Files.exists(path)) {
+      throw new GptException(Failure.DATA, path + " does not exist; check the path");
+    }
+    if (path.toString().endsWith(".bin")) {
+      shard();
+    } else if (path.toString().endsWith(".safetensors")) {
+      tensors(path);
+    } else if (Files.isDirectory(path) && ModelSource.isRun(path)) {
+      run();
+    } else if (Files.isDirectory(path)) {
+      model();
+    } else {
+      throw new GptException(
+          Failure.DATA,
+          path + " is not a run, a model folder, a .safetensors or a .bin token shard");
+    }
+    return 0;
+  }
+
+  private void shard() {
+    TextEncoder encoder = new Gpt2Tokenizer();
+    try (TokenFile file = TokenFile.open(path, encoder.vocabularySize())) {
+      int[] first = new int[(int) Math.min(SHOWN_TOKENS, file.size())];
+      file.copy(0, first, 0, first.length);
+      row("kind", "token shard");
+      row("tokens", "%,d", file.size());
+      row("begins", "%s", encoder.decode(first).replace('\n', ' '));
+    }
+  }
+
+  private void tensors(Path file) {
+    try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
+      long elements = tensors.tensors().values().stream().mapToLong(t -> t.elements()).sum();
+      row("kind", "safetensors");
+      row("metadata", "%s", tensors.metadata());
+      row("tensors", "%,d with %,d numbers", tensors.tensors().size(), elements);
+      tensors.tensors().values().forEach(tensor -> context.out().println("  " + tensor));
+    }
+  }
+
+  private void model() {
+    ModelSource source = ModelSource.of(path);
+    if (Checkpoint.isCheckpoint(path)) {
+      TrainerState state = Checkpoint.open(path).info().state();
+      row("kind", "checkpoint, checksums right");
+      row("step", "%,d", state.step());
+      row("position", "epoch %d, batch %d", state.epoch() + 1, state.batch());
+      row("tokens", "%,d trained on", state.tokens());
+    } else {
+      row("kind", "model in Hugging Face's form");
+    }
+    shape(source.config());
+  }
+
+  private void shape(GptConfig config) {
+    row("parameters", "%,d", config.parameterCount());
+    row(
+        "shape",
+        "%d layers, %d heads, width %d, context %d, vocabulary %d",
+        config.layers(),
+        config.heads(),
+        config.width(),
+        config.contextLength(),
+        config.vocabularySize());
+    row(
+        "details",
+        "%s head, query/key/value bias %s, dropout %s",
+        config.tieEmbeddings() ? "tied" : "untied",
+        config.qkvBias() ? "yes" : "no",
+        config.dropout());
+  }
+
+  private void run() {
+    row("kind", "run");
+    RunState.read(path)
+        .ifPresent(
+            state -> row("state", "%s, %,d steps in all", state.status(), state.totalSteps()));
+    List<Long> checkpoints = CheckpointStore.list(path);
+    row(
+        "checkpoints",
+        "%s",
+        checkpoints.isEmpty()
+            ? "none"
+            : checkpoints.stream().map(Object::toString).collect(Collectors.joining(", ")));
+    CheckpointStore.best(path).ifPresent(best -> row("best", "%d", best));
+    RunHistory history = RunHistory.read(path);
+    if (!history.steps().isEmpty()) {
+      TrainingEvent.Step last = history.steps().getLast();
+      row("last step", "%d, loss %.4f", last.step(), last.loss());
+    }
+    if (!history.evaluations().isEmpty()) {
+      TrainingEvent.Evaluated last = history.evaluations().getLast();
+      row(
+          "last evaluation",
+          "step %d, train %.4f, validation %.4f",
+          last.step(),
+          last.trainLoss(),
+          last.validationLoss());
+    }
+    if (!checkpoints.isEmpty()) {
+      shape(new ModelSource(CheckpointStore.folder(path, checkpoints.getLast())).config());
+    }
+  }
+
+  private void row(String name, String format, Object... values) {
+    context
+        .out()
+        .println(
+            String.format(Locale.ROOT, "%-16s ", name)
+                + String.format(Locale.ROOT, format, values));
+  }
+}

@@ -1,0 +1,55 @@
+package io.gptjava.cli.console;
+
+import io.gptjava.train.TrainingEvent;
+import io.gptjava.train.TrainingListener;
+import java.io.PrintStream;
+import java.util.function.Function;
+
+/** Chooses how a run appears on the console. */
+public final class Consoles {
+  private Consoles() {}
+
+  /**
+   * A listener that prints what happens, warnings on standard error.
+   *
+   * @param style value of {@code --log-style}
+   * @param terminal whether {@code out} is a terminal
+   */
+  public static TrainingListener text(
+      String style, PrintStream out, PrintStream err, boolean terminal) {
+    TrainingListener console =
+        switch (style) {
+          case "textbook" -> new TextbookConsole(out);
+          case "batch" -> new BatchConsole(out);
+          case "pipeline" -> new PipelineConsole(out);
+          default -> new DefaultConsole(out, terminal, System::nanoTime);
+        };
+    TrainingListener warnings = quiet(err);
+    return event -> {
+      console.on(event);
+      warnings.on(event);
+    };
+  }
+
+  /** A listener that prints warnings only. */
+  public static TrainingListener quiet(PrintStream err) {
+    return event -> {
+      if (event instanceof TrainingEvent.Warning warning) {
+        err.println("warning: " + warning.message());
+      }
+    };
+  }
+
+  /**
+   * A listener that prints each event as one line of JSON.
+   *
+   * @param encode the line of an event; empty to leave it out
+   */
+  public static TrainingListener json(
+      PrintStream out, Function<TrainingEvent, java.util.Optional<String>> encode) {
+    return event -> {
+      encode.apply(event).ifPresent(out::println);
+      out.flush();
+    };
+  }
+}

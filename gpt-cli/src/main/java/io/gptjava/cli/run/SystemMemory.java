@@ -1,0 +1,68 @@
+package io.gptjava.cli.run;
+
+import io.gptjava.core.Failure;
+import io.gptjava.core.GptException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.OptionalLong;
+import java.util.stream.Stream;
+
+/** How much memory the machine can still give. */
+public final class SystemMemory {
+  private static final Path MEMINFO = Path.of("/proc/meminfo");
+  private static final Path GROUP_LIMIT = Path.of("/sys/fs/cgroup/memory.max");
+  private static final double GIB = 1L << 30;
+
+  private SystemMemory() {}
+
+  /** Bytes available on the machine or in its container; empty where the system does not tell. */
+  public static OptionalLong availableBytes() {
+    OptionalLong machine = machine();
+    OptionalLong group = group();
+    if (machine.isEmpty() || group.isEmpty()) {
+      return machine.isEmpty() ? group : machine;
+    }
+    return OptionalLong.of(Math.min(machine.getAsLong(), group.getAsLong()));
+  }
+
+  private static OptionalLong machine() {
+    try (Stream<String> lines = Files.lines(MEMINFO)) {
+      return lines
+          .filter(line -> line.startsWith("MemAvailable:"))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
+          .findFirst();
+    } catch (IOException | UncheckedIOException | NumberFormatException e) {
+      return OptionalLong.empty();
+    }
+  }
+
+  private static OptionalLong group() {
+    try {
+      return OptionalLong.of(Long.parseLong(Files.readString(GROUP_LIMIT).strip()));
+    } catch (IOException | NumberFormatException e) {
+      return OptionalLong.empty(); // no container, or one without a limit
+    }
+  }
+
+  /**
+   * Refuses what cannot fit.
+   *
+   * @throws GptException with {@link Failure#CAPACITY}
+   */
+  static void require(long bytes) {
+    long available = availableBytes().orElse(Long.MAX_VALUE);
+    if (bytes > available) {
+      throw new GptException(
+          Failure.CAPACITY,
+          String.format(
+              Locale.ROOT,
+              "This run needs %.1f GiB of memory and %.1f GiB are available; lower --batch-size"
+                  + " (and raise --accumulate), --sequence-length or the model",
+              bytes / GIB,
+              available / GIB));
+    }
+  }
+}

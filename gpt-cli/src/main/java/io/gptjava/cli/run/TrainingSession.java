@@ -1,0 +1,158 @@
+package io.gptjava.cli.run;
+
+import io.gptjava.cli.CliContext;
+import io.gptjava.cli.config.ResolvedSettings;
+import io.gptjava.cli.console.Consoles;
+import io.gptjava.core.Backend;
+import io.gptjava.core.BackendOptions;
+import io.gptjava.core.Backends;
+import io.gptjava.core.tokenizer.Gpt2Tokenizer;
+import io.gptjava.train.Trainer;
+import io.gptjava.train.TrainingListener;
+import io.gptjava.train.config.BatchConfig;
+import io.gptjava.train.config.TrainConfig;
+import io.gptjava.train.data.Datasets;
+import io.gptjava.train.run.MemoryLedger;
+import io.gptjava.train.run.Metrics;
+import io.gptjava.train.run.TrainingRun;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+
+/** A training run with a person in front of it: console, Ctrl-C, what to do next. */
+public final class TrainingSession {
+  private final CliContext context;
+  private final ResolvedSettings settings;
+  private final TrainConfig config;
+
+  /** A session. */
+  public TrainingSession(CliContext context, ResolvedSettings settings, TrainConfig config) {
+    this.context = context;
+    this.settings = settings;
+    this.config = config;
+  }
+
+  /**
+   * Trains from the beginning.
+   *
+   * @param out folder of the run, which must not exist
+   * @return exit code: 0, or 128 + signal
+   */
+  public int train(Path out) {
+    try (Backend backend = openWithRoom();
+        TrainingRun run =
+            TrainingRun.create(
+                backend, config, RunSettings.toJson(settings), out, List.of(console()))) {
+      return go(backend, run);
+    }
+  }
+
+  /**
+   * Goes on with a run.
+   *
+   * @param step checkpoint to continue from; empty for the newest
+   * @return exit code: 0, or 128 + signal
+   */
+  public int resume(Path folder, OptionalLong step) {
+    try (Backend backend = openWithRoom();
+        TrainingRun run = TrainingRun.resume(backend, config, folder, step, List.of(console()))) {
+      return go(backend, run);
+    }
+  }
+
+  /** Prints the configuration, the data's figures and what the run needs in memory. */
+  public int dryRun() {
+    PrintStream out = context.out();
+    settings
+        .recorded()
+        .forEach(
+            (key, recorded) ->
+                out.printf(
+                    Locale.ROOT,
+                    "%-26s %-28s %s%n",
+                    key,
+                    String.join(" ", recorded.values()),
+                    recorded.origin()));
+    out.println();
+    BatchConfig batch = config.batch();
+    try (Backend backend = open();
+        Datasets data =
+            Datasets.load(
+                config.data(),
+                batch.sequenceLength(),
+                settings.has("sequence-length") ? "--sequence-length" : "--context-length",
+                batch.batchSize(),
+                config.seed(),
+                new Gpt2Tokenizer())) {
+      RunHeader.print(out, backend, config, data);
+      out.println("Memory:");
+      MemoryLedger ledger = RunMemory.ledger(backend, config);
+      out.print(ledger.table());
+    }
+    return 0;
+  }
+
+  private Backend open() {
+    return Backends.open(
+        settings.text("backend"),
+        new BackendOptions(settings.integer("device"), settings.integer("threads")));
+  }
+
+  private Backend openWithRoom() {
+    Backend backend = open();
+    try {
+      SystemMemory.require(RunMemory.ledger(backend, config).totalBytes());
+      return backend;
+    } catch (RuntimeException e) {
+      backend.close();
+      throw e;
+    }
+  }
+
+  private boolean silent() {
+    return settings.flag("json") || settings.flag("quiet");
+  }
+
+  private TrainingListener console() {
+    if (settings.flag("json")) {
+      return Consoles.json(context.out(), event -> Metrics.encode(event).map(Object::toString));
+    }
+    if (settings.flag("quiet")) {
+      return Consoles.quiet(context.err());
+    }
+    return Consoles.text(
+        settings.text("log-style"), context.out(), context.err(), context.terminal());
+  }
+
+  private int go(Backend backend, TrainingRun run) {
+    if (!silent()) {
+      RunHeader.print(context.out(), backend, config, run.data());
+    }
+    Trainer.Outcome outcome;
+    OptionalInt signal;
+    try (Interrupts interrupts = new Interrupts(run.trainer()::requestStop, context.err())) {
+      outcome = run.train();
+      signal = interrupts.exitCode();
+    }
+    if (outcome == Trainer.Outcome.STOPPED) {
+      context
+          .err()
+          .println(
+              "Stopped after %d steps; resume with: ./gpt resume %s"
+                  .formatted(run.trainer().state().step(), run.path()));
+      return signal.orElse(0);
+    }
+    if (!silent()) {
+      PrintStream out = context.out();
+      out.println(
+          "Run: %s (loss.svg, samples.txt, metrics.jsonl, checkpoints)".formatted(run.path()));
+      out.println(
+          "Sample it with: ./gpt generate %s --prompt \"%s\""
+              .formatted(run.path(), config.watch().samplePrompt()));
+    }
+    return 0;
+  }
+}

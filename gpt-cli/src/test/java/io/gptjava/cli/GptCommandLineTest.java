@@ -1,0 +1,168 @@
+package io.gptjava.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.gptjava.cli.config.Presets;
+import io.gptjava.cli.config.Settings;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+final class GptCommandLineTest {
+  @TempDir private Path folder;
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      value = {
+        "train --batchsize 4; 2; Unknown option --batchsize; did you mean --batch-size?",
+        "train --no-shufle; 2; did you mean --no-shuffle?",
+        "tran; 2; Unknown command tran; did you mean train?",
+        "train --lr; 2; --lr",
+        "train --lr fast; 2; --lr fast is not a number",
+        "train --steps 1 --tokens 1; 2; contradict",
+        "train --config none.yaml; 2; there is no such file",
+        "train --width 100 --heads 3; 2; --width 100 is not divisible by --heads 3",
+        "train --precision bf16; 4; --precision bf16",
+        "train --backend cuda; 4; --backend cuda is not part of this build",
+        "train --data none.txt; 3; none.txt does not exist",
+        "train --init-from none; 7; none is not there",
+        "resume none; 7; none does not exist",
+        "generate none --prompt x; 7; none is not there",
+        "generate none; 2; --prompt",
+        "generate none --prompt x --top-p 2; 2; --top-p",
+        "evaluate none --data x; 7; none is not there",
+        "tokenize none.txt --out x; 3; none.txt does not exist",
+        "plot none; 3; metrics.jsonl",
+        "inspect none; 3; none does not exist",
+        "'' ; 2; Unknown command",
+      })
+  void wrongInputHasItsExitCodeAndAShortMessage(String line, int code, String message) {
+    Cli cli = Cli.run(line.replace("''", "").split(" "));
+    assertEquals(code, cli.code(), cli.err());
+    assertTrue(cli.err().contains(message.split(";")[0]), cli.err());
+    long lines = cli.err().lines().count();
+    assertTrue(lines >= 1 && lines <= 3, cli.err());
+    assertFalse(cli.err().contains("\tat "), cli.err());
+  }
+
+  @Test
+  void debugAddsTheStackTrace() {
+    Cli cli = Cli.run("train", "--data", "none.txt", "--debug");
+    assertEquals(3, cli.code());
+    assertTrue(cli.err().contains("\tat io.gptjava"), cli.err());
+  }
+
+  @Test
+  void unknownVariableIsAUsageError() {
+    Cli cli = Cli.run(Map.of("GPT_STEP", "3"), "train", "--dry-run");
+    assertEquals(2, cli.code());
+    assertTrue(cli.err().contains("did you mean GPT_STEPS"), cli.err());
+  }
+
+  @Test
+  void existingOutIsAUsageError() {
+    Cli cli = Cli.run("train", "--out", folder.toString());
+    assertEquals(2, cli.code());
+    assertTrue(cli.err().contains("exists"), cli.err());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "train",
+        "resume",
+        "generate",
+        "evaluate",
+        "tokenize",
+        "plot",
+        "inspect",
+        "doctor",
+        "verify-resume",
+        "completion"
+      })
+  void everyCommandExplainsItself(String command) {
+    Cli root = Cli.run("--help");
+    assertEquals(0, root.code());
+    assertTrue(root.out().contains("  " + command), root.out());
+    Cli cli = Cli.run(command, "--help");
+    assertEquals(0, cli.code(), cli.err());
+    assertTrue(cli.out().startsWith("Usage: gpt " + command), cli.out());
+    assertEquals("", cli.err());
+  }
+
+  @Test
+  void trainHelpListsEverySetting() {
+    String help = Cli.run("train", "--help").out();
+    Settings.withFlags()
+        .forEach(
+            setting ->
+                assertTrue(
+                    help.contains(setting.flag()) || help.contains("--[no-]" + setting.key()),
+                    setting.flag()));
+  }
+
+  @Test
+  void dryRunShowsOriginsAndMemoryAndWritesNothing() {
+    Path out = folder.resolve("run");
+    Cli cli =
+        Cli.run(
+            Map.of("GPT_HEADS", "2"),
+            "train",
+            "--dry-run",
+            "--no-shuffle",
+            "--layers",
+            "1",
+            "--width",
+            "32",
+            "--out",
+            out.toString());
+    assertEquals(0, cli.code(), cli.err());
+    assertTrue(line(cli.out(), "shuffle ").endsWith("flag"), cli.out());
+    assertTrue(line(cli.out(), "heads ").endsWith("environment GPT_HEADS"), cli.out());
+    assertTrue(line(cli.out(), "lr ").endsWith("preset story"), cli.out());
+    assertTrue(cli.out().contains("Model parameters: 1,625,"), cli.out());
+    assertTrue(line(cli.out(), "  total").contains("MiB"), cli.out());
+    assertFalse(out.toFile().exists());
+  }
+
+  private static String line(String text, String start) {
+    return text.lines().filter(line -> line.startsWith(start)).findFirst().orElseThrow();
+  }
+
+  @Test
+  void listPresetsNamesAll() {
+    Cli cli = Cli.run("train", "--list-presets");
+    assertEquals(0, cli.code());
+    List<String> listed =
+        cli.out()
+            .lines()
+            .filter(line -> line.startsWith("preset: "))
+            .map(line -> line.substring("preset: ".length()))
+            .toList();
+    assertEquals(Presets.NAMES, listed);
+  }
+
+  @Test
+  void versionAndCompletion() {
+    assertTrue(Cli.run("--version").out().startsWith("gpt-java "));
+    Cli completion = Cli.run("completion");
+    assertEquals(0, completion.code());
+    assertTrue(completion.out().contains("--total-batch-tokens"));
+  }
+
+  @Test
+  void doctorTellsTheTruthAboutBackends() {
+    Cli cli = Cli.run("doctor");
+    assertEquals(0, cli.code());
+    assertTrue(line(cli.out(), "backend cpu").contains("found"), cli.out());
+    assertTrue(line(cli.out(), "backend cuda").contains("not part of this build"), cli.out());
+  }
+}

@@ -1,0 +1,207 @@
+package io.gptjava.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The commands one after another on a tiny model, as a user would. */
+final class TrainAndResumeTest {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  @TempDir private Path folder;
+  private Path text;
+  private Path run;
+
+  @BeforeEach
+  void prepare() throws IOException {
+    text = folder.resolve("text with spaces.txt");
+    run = folder.resolve("run");
+    Files.writeString(text, "The keeper climbed the stairs and lit the lamp. ".repeat(20));
+  }
+
+  private Cli train(String... more) {
+    List<String> arguments =
+        new ArrayList<>(
+            List.of(
+                "train",
+                "--data",
+                text.toString(),
+                "--out",
+                run.toString(),
+                "--layers",
+                "1",
+                "--heads",
+                "2",
+                "--width",
+                "8",
+                "--context-length",
+                "8",
+                "--batch-size",
+                "2",
+                "--sample-tokens",
+                "3",
+                "--eval-batches",
+                "1"));
+    arguments.addAll(List.of(more));
+    return Cli.run(arguments.toArray(String[]::new));
+  }
+
+  @Test
+  void trainSampleEvaluateInspectPlotResume() throws IOException {
+    Cli train =
+        train("--steps", "4", "--eval-every", "2", "--sample-every", "0", "--save-every", "2");
+    assertEquals(0, train.code(), train.err());
+    assertEquals("", train.err());
+    assertTrue(train.out().contains("Using cpu device."), train.out());
+    assertTrue(train.out().contains("Characters: 960"), train.out());
+    assertTrue(train.out().contains("finished after 4 steps"), train.out());
+    for (String file : List.of("config.json", "environment.json", "metrics.jsonl", "loss.svg")) {
+      assertTrue(Files.size(run.resolve(file)) > 0, file);
+    }
+    JsonNode config = JSON.readTree(run.resolve("config.json").toFile());
+    assertEquals(4, config.path("steps").path("value").asInt());
+    assertEquals("flag", config.path("steps").path("origin").asText());
+    assertEquals("preset story", config.path("lr").path("origin").asText());
+    assertTrue(Path.of(config.path("data").path("value").path(0).asText()).isAbsolute());
+
+    Cli finished = Cli.run("resume", run.toString());
+    assertEquals(0, finished.code(), finished.err());
+    assertTrue(finished.out().contains("finished"), finished.out());
+
+    Cli greedy =
+        Cli.run(
+            "generate",
+            run.toString(),
+            "--prompt",
+            "The keeper",
+            "--temperature",
+            "0",
+            "--max-new-tokens",
+            "4",
+            "--json");
+    assertEquals(0, greedy.code(), greedy.err());
+    JsonNode sample = JSON.readTree(greedy.out());
+    assertTrue(sample.path("text").asText().startsWith("The keeper"), greedy.out());
+    Cli streamed =
+        Cli.run(
+            "generate",
+            run.toString(),
+            "--prompt",
+            "The keeper",
+            "--temperature",
+            "0",
+            "--max-new-tokens",
+            "4");
+    assertEquals(sample.path("text").asText() + "\n", streamed.out());
+
+    Cli evaluate = Cli.run("evaluate", run.toString(), "--data", text.toString(), "--json");
+    assertEquals(0, evaluate.code(), evaluate.err());
+    JsonNode result = JSON.readTree(evaluate.out());
+    assertEquals(
+        Math.exp(result.path("loss").asDouble()), result.path("perplexity").asDouble(), 1e-6);
+    assertTrue(result.path("tokens").asLong() > 100, evaluate.out());
+
+    assertTrue(Cli.run("inspect", run.toString()).out().contains("2, 4"));
+    Path chart = folder.resolve("chart.html");
+    assertEquals(0, Cli.run("plot", run.toString(), "--out", chart.toString()).code());
+    assertTrue(Files.readString(chart).contains("<svg"));
+  }
+
+  @Test
+  void resumeFromAnEarlierCheckpointGivesTheSameBytes() throws IOException {
+    assertEquals(
+        0, train("--steps", "5", "--save-every", "2", "--eval-every", "0", "--quiet").code());
+    Path weights = run.resolve("checkpoints/000005/model.safetensors");
+    byte[] before = Files.readAllBytes(weights);
+    Cli resume = Cli.run("resume", run.toString(), "--from", "2", "--json");
+    assertEquals(0, resume.code(), resume.err());
+    assertTrue(resume.out().lines().findFirst().orElseThrow().contains("\"resumed_from\":2"));
+    assertEquals(-1, java.util.Arrays.mismatch(before, Files.readAllBytes(weights)));
+    long steps =
+        Files.readAllLines(run.resolve("metrics.jsonl")).stream()
+            .filter(line -> line.contains("\"event\":\"step\""))
+            .count();
+    assertEquals(5, steps);
+  }
+
+  @Test
+  void jsonPrintsTheLogsLines() throws IOException {
+    Cli train = train("--steps", "2", "--eval-every", "0", "--sample-every", "0", "--json");
+    assertEquals(0, train.code(), train.err());
+    assertEquals(Files.readAllLines(run.resolve("metrics.jsonl")), train.out().lines().toList());
+  }
+
+  @Test
+  void tokenizedTextTrainsLikeTheText() throws IOException {
+    Path shards = folder.resolve("shards");
+    Cli tokenize = Cli.run("tokenize", text.toString(), "--out", shards.toString());
+    assertEquals(0, tokenize.code(), tokenize.err());
+    Cli again = Cli.run("tokenize", text.toString(), "--out", shards.toString());
+    assertEquals(2, again.code());
+    Cli inspect = Cli.run("inspect", shards.resolve("train_000000.bin").toString());
+    assertTrue(inspect.out().contains("The keeper climbed"), inspect.out());
+    String[] plain = {"--steps", "2", "--train-ratio", "1.0", "--sample-every", "0", "--quiet"};
+    assertEquals(0, train(plain).code());
+    byte[] fromText = Files.readAllBytes(run.resolve("checkpoints/000002/model.safetensors"));
+    text = shards;
+    run = folder.resolve("run2");
+    assertEquals(0, train(plain).code());
+    byte[] fromShards = Files.readAllBytes(run.resolve("checkpoints/000002/model.safetensors"));
+    assertEquals(-1, java.util.Arrays.mismatch(fromText, fromShards));
+  }
+
+  @Test
+  void tooLittleTextLeavesNoRun() throws IOException {
+    Files.writeString(text, "Too short.");
+    Cli train = train();
+    assertEquals(3, train.code());
+    assertTrue(train.err().startsWith("Not enough tokens for the"), train.err());
+    assertFalse(Files.exists(run), "a run without data was begun");
+  }
+
+  @Test
+  void initFromTakesShapeAndWeights() throws IOException {
+    assertEquals(0, train("--steps", "1", "--quiet", "--eval-every", "0").code());
+    Path next = folder.resolve("next");
+    Cli train =
+        Cli.run(
+            "train",
+            "--data",
+            text.toString(),
+            "--out",
+            next.toString(),
+            "--init-from",
+            run.toString(),
+            "--batch-size",
+            "2",
+            "--steps",
+            "1",
+            "--lr",
+            "0",
+            "--sample-every",
+            "0",
+            "--weight-decay",
+            "0",
+            "--quiet");
+    assertEquals(0, train.code(), train.err());
+    assertEquals(
+        -1,
+        Files.mismatch(
+            run.resolve("checkpoints/000001/model.safetensors"),
+            next.resolve("checkpoints/000001/model.safetensors")));
+    Cli other = Cli.run("train", "--init-from", run.toString(), "--layers", "3", "--dry-run");
+    assertEquals(2, other.code());
+    assertTrue(other.err().contains("--layers 3 contradicts --init-from"), other.err());
+  }
+}
