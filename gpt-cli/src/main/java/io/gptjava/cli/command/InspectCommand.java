@@ -12,7 +12,7 @@ import io.gptjava.train.TrainerState;
 import io.gptjava.train.TrainingEvent;
 import io.gptjava.train.data.TokenFile;
 import io.gptjava.train.run.Checkpoint;
-import io.gptjava.train.run.CheckpointStore;
+import io.gptjava.train.run.Checkpoints;
 import io.gptjava.train.run.RunHistory;
 import io.gptjava.train.run.RunState;
 import java.nio.file.Files;
@@ -120,14 +120,14 @@ public final class InspectCommand implements Callable<Integer> {
     RunState.read(path)
         .ifPresent(
             state -> row("state", "%s, %,d steps in all", state.status(), state.totalSteps()));
-    List<Long> checkpoints = CheckpointStore.list(path);
+    List<Long> checkpoints = Checkpoints.list(path);
     row(
         "checkpoints",
         "%s",
         checkpoints.isEmpty()
             ? "none"
             : checkpoints.stream().map(Object::toString).collect(Collectors.joining(", ")));
-    CheckpointStore.best(path).ifPresent(best -> row("best", "%d", best));
+    Checkpoints.best(path).ifPresent(best -> row("best", "%d", best));
     RunHistory history = RunHistory.read(path);
     if (!history.steps().isEmpty()) {
       TrainingEvent.Step last = history.steps().getLast();
@@ -143,7 +143,7 @@ public final class InspectCommand implements Callable<Integer> {
           last.validationLoss());
     }
     if (!checkpoints.isEmpty()) {
-      shape(new ModelSource(CheckpointStore.folder(path, checkpoints.getLast())).config());
+      shape(new ModelSource(Checkpoints.folder(path, checkpoints.getLast())).config());
     }
   }
 

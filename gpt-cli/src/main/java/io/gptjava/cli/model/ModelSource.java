@@ -4,7 +4,7 @@ import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
 import io.gptjava.core.GptException;
 import io.gptjava.train.run.Checkpoint;
-import io.gptjava.train.run.CheckpointStore;
+import io.gptjava.train.run.Checkpoints;
 import io.gptjava.train.run.FlatParameters;
 import io.gptjava.train.run.ModelFolder;
 import java.nio.file.Files;
@@ -31,13 +31,13 @@ public record ModelSource(Path folder) {
               .formatted(path, Files.exists(path) ? "a file" : "not there"));
     }
     if (isRun(path)) {
-      OptionalLong latest = CheckpointStore.latest(path);
+      OptionalLong latest = Checkpoints.latest(path);
       if (latest.isEmpty()) {
         throw new GptException(
             Failure.CHECKPOINT,
             "%s has no checkpoint yet; continue it with: gpt resume %s".formatted(path, path));
       }
-      return new ModelSource(CheckpointStore.open(path, latest.getAsLong()).folder());
+      return new ModelSource(Checkpoints.open(path, latest.getAsLong()).folder());
     }
     if (Checkpoint.isCheckpoint(path)) {
       return new ModelSource(Checkpoint.open(path).folder());
