@@ -32,7 +32,10 @@ final class Gemm {
 
   private static final int TILE_COLUMN_PANELS = Math.max(1, 128 / GemmKernel.COLUMNS);
   private static final int TILE_STRIDE = TILE_COLUMN_PANELS * GemmKernel.COLUMNS;
-  private static final int TILE_FLOATS = TILE_ROW_PANELS * GemmKernel.ROWS * TILE_STRIDE;
+
+  /** Scratch of one worker: its tile, or what it packs with. */
+  private static final int TILE_FLOATS =
+      Math.max(TILE_ROW_PANELS * GemmKernel.ROWS * TILE_STRIDE, GemmPacker.STAGING_FLOATS);
 
   /** Floats from a large array's first element to the next cache line boundary. */
   private static final int ALIGN = 12;
@@ -178,21 +181,39 @@ final class Gemm {
 
   private void pack(int task, int worker) {
     if (task < tasksA) {
-      pack(packerA, a, row, rows, groupA, ALIGN, task);
+      pack(packerA, a, row, rows, groupA, ALIGN, task, worker);
     } else {
-      pack(packerB, b, column, columns, groupB, baseB, task - tasksA);
+      pack(packerB, b, column, columns, groupB, baseB, task - tasksA, worker);
     }
   }
 
   private void pack(
-      GemmPacker packer, GemmOperand operand, int line, int lines, int group, int base, int task) {
+      GemmPacker packer,
+      GemmOperand operand,
+      int line,
+      int lines,
+      int group,
+      int base,
+      int task,
+      int worker) {
     int panels = packer.panels(lines);
     int groups = (panels + group - 1) / group;
     int from = task / groups * PACK_TERMS;
     int count = Math.min(PACK_TERMS, terms - from);
     int first = task % groups * group;
     int end = Math.min(panels, first + group);
-    packer.pack(operand, line, lines, term + from, from, count, first, end, scratch, base);
+    packer.pack(
+        operand,
+        line,
+        lines,
+        term + from,
+        from,
+        count,
+        first,
+        end,
+        scratch,
+        base,
+        baseTiles + worker * TILE_FLOATS);
   }
 
   private void compute(int task, int worker) {

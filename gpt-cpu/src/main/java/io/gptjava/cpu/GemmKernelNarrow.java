@@ -18,8 +18,8 @@ final class GemmKernelNarrow {
   private GemmKernelNarrow() {}
 
   /**
-   * See {@link GemmKernel#run}. Loop and stores share one method: a vector that is passed to a method
-   * which the compiler does not inline becomes an object in every turn of the loop.
+   * See {@link GemmKernel#run}. Loop and stores share one method: a vector that is passed to a
+   * method which the compiler does not inline becomes an object in every turn of the loop.
    */
   static void run(float[] data, int a, int b, int depth, int c, int stride, boolean add) {
     FloatVector c00 = FloatVector.zero(Vectors.F);

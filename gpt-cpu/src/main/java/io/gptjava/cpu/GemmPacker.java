@@ -3,6 +3,7 @@ package io.gptjava.cpu;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -18,6 +19,16 @@ final class GemmPacker {
 
   /** Floats between panels, so that they do not all fall on the same cache sets. */
   private static final int PAD = 16;
+
+  /** Terms that are staged at a time: as many as the first-level cache holds for a panel. */
+  private static final int CHUNK = 64;
+
+  /** Floats from one staged line to the next. */
+  private static final int STAGED_STRIDE = CHUNK + 16;
+
+  /** Scratch that one thread packs with. */
+  static final int STAGING_FLOATS =
+      STAGED_STRIDE * Math.max(GemmKernel.COLUMNS, GemmKernel.ROW_STRIDE);
 
   private final boolean linesAreRows;
   private final int width;
@@ -71,6 +82,7 @@ final class GemmPacker {
    * @param end panel to stop before
    * @param packed receives the block
    * @param base where the block begins
+   * @param staging where {@link #STAGING_FLOATS} of scratch begin
    */
   void pack(
       GemmOperand operand,
@@ -82,96 +94,90 @@ final class GemmPacker {
       int first,
       int end,
       float[] packed,
-      int base) {
+      int base,
+      int staging) {
     int slice = from / GemmKernel.DEPTH;
     int within = from % GemmKernel.DEPTH * stride;
     int panels = panels(lines);
+    if (operand.transposed() == linesAreRows) {
+      int to = base + offset(slice, first, panels) + within;
+      int skipped = first * width;
+      long at = term * operand.leading() + line + skipped;
+      int used = Math.min(lines, end * width) - skipped;
+      straight(operand, at, lines - skipped, used, count, packed, to);
+      return;
+    }
     for (int panel = first; panel < end; panel++) {
       int skipped = panel * width;
       int to = base + offset(slice, panel, panels) + within;
-      long at = line + skipped;
-      if (operand.transposed() == linesAreRows) {
-        straight(
-            operand.data(),
-            term * operand.leading() + at,
-            operand.leading(),
-            lines - skipped,
-            count,
-            packed,
-            to);
-      } else {
-        transposing(
-            operand.data(),
-            at * operand.leading() + term,
-            operand.leading(),
-            lines - skipped,
-            count,
-            packed,
-            to);
+      long at = (line + skipped) * operand.leading() + term;
+      int used = Math.min(lines - skipped, width);
+      for (int p = 0; p < count; p += CHUNK) {
+        int terms = Math.min(CHUNK, count - p);
+        transposing(operand, at + p, used, terms, packed, to + p * stride, staging);
       }
     }
   }
 
   /**
-   * Packs a part of one panel from a matrix whose lines are contiguous per term (row-major B, or A
-   * given transposed).
-   *
-   * @param at element where the panel's first line and first term lie
-   * @param leading elements from one term to the next
-   * @param lines lines of the matrix from the panel's first on; may exceed the width
-   * @param terms terms to copy
-   * @param to where the first term goes
+   * Packs some terms of neighbouring panels from a matrix whose lines are contiguous per term
+   * (row-major B, or A given transposed), reading along the lines.
    */
   private void straight(
-      MemorySegment matrix, long at, long leading, int lines, int terms, float[] packed, int to) {
+      GemmOperand operand, long at, int readable, int used, int terms, float[] packed, int to) {
     int wide = (width + L - 1) / L * L;
     // Whole vectors spill into the next terms, which are written after them; the last terms' do
     // not.
-    int spilled = (wide - width + stride - 1) / stride;
-    int whole = lines >= wide ? Math.max(0, terms - spilled) : 0;
-    for (int p = 0; p < whole; p++) {
-      long source = (at + p * leading) * Float.BYTES;
-      for (int r = 0; r < wide; r += L) {
-        FloatVector.fromMemorySegment(Vectors.F, matrix, source + (long) r * Float.BYTES, ORDER)
-            .intoArray(packed, to + p * stride + r);
+    int spilling = terms - (wide - width + stride - 1) / stride;
+    for (int p = 0; p < terms; p++) {
+      long source = (at + p * operand.leading()) * Float.BYTES;
+      int target = to + p * stride;
+      int line = 0;
+      for (; p < spilling && line + wide <= readable && line < used; line += width) {
+        copy(operand.data(), source + (long) line * Float.BYTES, packed, target, wide);
+        target += panelFloats;
       }
-    }
-    int used = Math.min(lines, width);
-    for (int p = whole; p < terms; p++) {
-      MemorySegment.copy(
-          matrix,
-          ValueLayout.JAVA_FLOAT,
-          (at + p * leading) * Float.BYTES,
-          packed,
-          to + p * stride,
-          used);
-      for (int r = used; r < width; r++) {
-        packed[to + p * stride + r] = 0;
+      for (; line < used; line += width) {
+        for (int r = 0; r < width; r++) {
+          long from = source + (long) (line + r) * Float.BYTES;
+          packed[target + r] =
+              line + r < used ? operand.data().get(ValueLayout.JAVA_FLOAT, from) : 0;
+        }
+        target += panelFloats;
       }
     }
   }
 
+  private static void copy(MemorySegment matrix, long source, float[] packed, int to, int floats) {
+    for (int r = 0; r < floats; r += L) {
+      FloatVector.fromMemorySegment(Vectors.F, matrix, source + (long) r * Float.BYTES, ORDER)
+          .intoArray(packed, to + r);
+    }
+  }
+
   /**
-   * Packs a part of one panel from a matrix whose terms are contiguous per line (row-major A, or B
-   * given transposed).
-   *
-   * @param at element where the panel's first line and first term lie
-   * @param leading elements from one line to the next
+   * Packs some terms of one panel from a matrix whose terms are contiguous per line (row-major A,
+   * or B given transposed): the lines are staged, then spread over the terms.
    */
   private void transposing(
-      MemorySegment matrix, long at, long leading, int lines, int terms, float[] packed, int to) {
-    int used = Math.min(lines, width);
+      GemmOperand operand, long at, int used, int terms, float[] packed, int to, int staging) {
     for (int r = 0; r < used; r++) {
-      long source = (at + r * leading) * Float.BYTES;
-      for (int p = 0; p < terms; p++) {
-        packed[to + p * stride + r] =
-            matrix.get(ValueLayout.JAVA_FLOAT, source + (long) p * Float.BYTES);
-      }
+      long source = (at + r * operand.leading()) * Float.BYTES;
+      int row = staging + r * STAGED_STRIDE;
+      MemorySegment.copy(operand.data(), ValueLayout.JAVA_FLOAT, source, packed, row, terms);
     }
     for (int r = used; r < width; r++) {
-      for (int p = 0; p < terms; p++) {
-        packed[to + p * stride + r] = 0;
-      }
+      int row = staging + r * STAGED_STRIDE;
+      Arrays.fill(packed, row, row + terms, 0f);
+    }
+    for (int r = 0; r < width; r++) {
+      spread(packed, staging + r * STAGED_STRIDE, terms, to + r, stride);
+    }
+  }
+
+  private static void spread(float[] packed, int from, int count, int to, int stride) {
+    for (int p = 0; p < count; p++) {
+      packed[to + p * stride] = packed[from + p];
     }
   }
 }
