@@ -5,7 +5,6 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 /**
  * One worker's gradient of one head's attention, 64 queries by 64 keys at a time (FlashAttention,
@@ -193,12 +192,9 @@ final class AttentionBackward {
   private void slopesDropped(int r, int columns) {
     FloatVector logSum = FloatVector.broadcast(Vectors.F, logSums[r]);
     FloatVector correction = FloatVector.broadcast(Vectors.F, corrections[r]);
-    FloatVector zero = FloatVector.zero(Vectors.F);
-    FloatVector scale = FloatVector.broadcast(Vectors.F, mask.scale());
     for (int c = 0; c < columns; c += STEP) {
       int at = r * SIZE + c;
-      VectorMask<Float> keep = mask.keep(r, c);
-      FloatVector factor = zero.blend(scale, keep);
+      FloatVector factor = mask.factor(r, c);
       FloatVector p = VectorMath.exp(FloatVector.fromArray(Vectors.F, scores, at).sub(logSum));
       FloatVector dP = FloatVector.fromArray(Vectors.F, slopes, at).mul(factor);
       p.mul(factor).intoArray(scores, at);

@@ -5,7 +5,6 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
@@ -191,13 +190,11 @@ final class AttentionForward {
   private void weightsDropped(int r, int columns) {
     FloatVector sum = FloatVector.fromArray(Vectors.F, sums, r * STEP);
     FloatVector reference = FloatVector.broadcast(Vectors.F, references[r]);
-    FloatVector zero = FloatVector.zero(Vectors.F);
     for (int c = 0; c < columns; c += STEP) {
       FloatVector s = FloatVector.fromArray(Vectors.F, scores, r * SIZE + c);
       FloatVector p = VectorMath.exp(s.sub(reference));
       sum = sum.add(p);
-      VectorMask<Float> keep = mask.keep(r, c);
-      zero.blend(p, keep).intoArray(scores, r * SIZE + c);
+      p.mul(mask.factor(r, c)).intoArray(scores, r * SIZE + c);
     }
     sum.intoArray(sums, r * STEP);
   }
@@ -213,7 +210,7 @@ final class AttentionForward {
     for (int r = 0; r < rows; r++) {
       int position = block * SIZE + r;
       float sum = Vectors.sum(FloatVector.fromArray(Vectors.F, sums, r * STEP));
-      float factor = mask.scale() / sum;
+      float factor = 1 / sum;
       long to = shape.plain(sample, position, head);
       for (int chunk = 0; chunk < shape.chunks(); chunk++) {
         HeadBlocks.storeRow(

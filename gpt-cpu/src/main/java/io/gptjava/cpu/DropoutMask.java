@@ -14,12 +14,13 @@ import jdk.incubator.vector.VectorOperators;
  */
 final class DropoutMask {
   /** Longs that hold the 16×16 16-bit lanes of an attention tile. */
-  static final int TILE_LONGS = 64;
+  private static final int TILE_LONGS = 64;
 
   private static final int TILE_BLOCKS = 32;
 
   private final VectorPhilox philox = new VectorPhilox();
   private final long[] planes = new long[2 * TILE_BLOCKS];
+  private final long[] tileLanes = new long[TILE_LONGS];
   private long[] lanes = new long[0];
   private float[] factors = new float[0];
   private int threshold;
@@ -55,11 +56,6 @@ final class DropoutMask {
     return threshold > 0;
   }
 
-  /** What kept elements are multiplied by. */
-  float scale() {
-    return scale;
-  }
-
   /** Place in the global batch of the micro-batch's first sample. */
   long firstSample() {
     return firstSample;
@@ -86,43 +82,46 @@ final class DropoutMask {
       factors = new float[8 * drawn];
     }
     philox.linear(DropoutLayout.rowBlock(element), drawn, lanes, 0);
-    FloatVector kept = FloatVector.broadcast(Vectors.F, scale);
-    FloatVector dropped = FloatVector.zero(Vectors.F);
-    for (int i = 0; i < 8 * blocks; i += Vectors.F.length()) {
-      dropped.blend(kept, keep(lanes, i >>> 2)).intoArray(factors, i);
-    }
+    decide(lanes, 8 * blocks, factors, 0);
     return lead;
   }
 
   /**
-   * Lanes of one 16×16 tile of attention scores, row after row, four to a long.
+   * Factors of one 16×16 tile of attention scores, row after row.
    *
    * @param head {@code globalSample · NH + h}
    * @param tiles number of tiles along the sequence
    * @param row tile row, i / 16
    * @param column tile column, j / 16
    */
-  void tile(long head, int tiles, int row, int column, long[] out, int at) {
+  void tile(long head, int tiles, int row, int column, float[] out, int at) {
     philox.planes(((head * tiles + row) * tiles + column) * TILE_BLOCKS, TILE_BLOCKS, planes, 0);
     for (int r = 0; r < 8; r++) {
       // Word w holds rows r + 8(w % 2) and the eight columns from 8(w / 2).
-      piece(2 * r, out, at + 4 * r);
-      piece(TILE_BLOCKS / 2 + 2 * r, out, at + 4 * r + 32);
-      piece(TILE_BLOCKS + 2 * r, out, at + 4 * r + 2);
-      piece(3 * TILE_BLOCKS / 2 + 2 * r, out, at + 4 * r + 34);
+      piece(2 * r, 4 * r);
+      piece(TILE_BLOCKS / 2 + 2 * r, 4 * r + 32);
+      piece(TILE_BLOCKS + 2 * r, 4 * r + 2);
+      piece(3 * TILE_BLOCKS / 2 + 2 * r, 4 * r + 34);
     }
+    decide(tileLanes, 4 * TILE_LONGS, out, at);
   }
 
-  private void piece(int from, long[] out, int to) {
-    LongVector.fromArray(LongVector.SPECIES_128, planes, from).intoArray(out, to);
+  private void piece(int from, int to) {
+    LongVector.fromArray(LongVector.SPECIES_128, planes, from).intoArray(tileLanes, to);
   }
 
-  /** Which of the vector of elements, whose 16-bit lanes begin at {@code lanes[at]}, are kept. */
-  VectorMask<Float> keep(long[] lanes, int at) {
-    return LongVector.fromArray(Vectors.L_HALF, lanes, at)
-        .reinterpretAsShorts()
-        .convertShape(VectorOperators.ZERO_EXTEND_S2I, Vectors.I, 0)
-        .compare(VectorOperators.GE, threshold)
-        .cast(Vectors.F);
+  /** Turns 16-bit lanes, four to a long, into factors. */
+  private void decide(long[] source, int count, float[] out, int at) {
+    FloatVector kept = FloatVector.broadcast(Vectors.F, scale);
+    FloatVector dropped = FloatVector.zero(Vectors.F);
+    for (int i = 0; i < count; i += Vectors.F.length()) {
+      VectorMask<Float> keep =
+          LongVector.fromArray(Vectors.L_HALF, source, i >>> 2)
+              .reinterpretAsShorts()
+              .convertShape(VectorOperators.ZERO_EXTEND_S2I, Vectors.I, 0)
+              .compare(VectorOperators.GE, threshold)
+              .cast(Vectors.F);
+      dropped.blend(kept, keep).intoArray(out, at + i);
+    }
   }
 }

@@ -18,8 +18,8 @@ final class ScoreMask {
 
   private final DropoutMask dropout;
 
-  /** 16-bit lanes of the block, tile after tile, each column of tiles together. */
-  private final long[] lanes = new long[TILES * TILES * DropoutMask.TILE_LONGS];
+  /** Factors of the block, tile after tile, each column of tiles together. */
+  private final float[] factors = new float[BlockProduct.AREA];
 
   ScoreMask(DropoutMask dropout) {
     this.dropout = dropout;
@@ -50,11 +50,6 @@ final class ScoreMask {
     return dropout.active();
   }
 
-  /** What kept weights are multiplied by. */
-  float scale() {
-    return dropout.scale();
-  }
-
   /** Draws the block of queries {@code 64·queryBlock …} and keys {@code 64·keyBlock …}. */
   void draw(AttentionShape shape, int sample, int head, int queryBlock, int keyBlock) {
     long globalHead = (dropout.firstSample() + sample) * shape.heads() + head;
@@ -67,14 +62,15 @@ final class ScoreMask {
             tiles,
             queryBlock * TILES + i,
             keyBlock * TILES + j,
-            lanes,
-            (j * TILES + i) * DropoutMask.TILE_LONGS);
+            factors,
+            (j * TILES + i) * 256);
       }
     }
   }
 
-  /** Which of a vector of weights, from a column that is a multiple of the width, are kept. */
-  VectorMask<Float> keep(int row, int column) {
-    return dropout.keep(lanes, ((column >> 4) * SIZE + row) * 4 + (column & 15) / 4);
+  /** Factors (0 or the scale) of a vector of weights from a column that is a multiple of it. */
+  FloatVector factor(int row, int column) {
+    return FloatVector.fromArray(
+        Vectors.F, factors, ((column >> 4) * SIZE + row) * 16 + (column & 15));
   }
 }

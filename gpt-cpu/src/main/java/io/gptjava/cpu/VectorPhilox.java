@@ -66,7 +66,7 @@ final class VectorPhilox {
    */
   void linear(long first, int count, long[] out, int at) {
     for (int k = 0; k < count; k += BATCH) {
-      rounds(IOTA.add(first + k), LANES);
+      rounds(first + k, 0, LANES);
       for (int chain = 0; chain < 2; chain++) {
         interleave(4 * LANES * chain, out, at + 2 * (k + LANES * chain));
       }
@@ -81,15 +81,20 @@ final class VectorPhilox {
    */
   void planes(long first, int count, long[] out, int at) {
     for (int k = 0; k < count; k += BATCH) {
-      rounds(IOTA.lanewise(VectorOperators.LSHL, 1).add(first + k), 1);
+      rounds(first + k, 1, 1);
       for (int w = 0; w < 4; w++) {
         merge(w * LANES, (4 + w) * LANES).intoArray(out, at + w * (count / 2) + k / 2);
       }
     }
   }
 
-  /** The ten rounds for blocks {@code index} and {@code index + distance}, left in the words. */
-  private void rounds(LongVector index, long distance) {
+  /**
+   * The ten rounds for blocks {@code first + (lane << spread)} and, in the second chain, {@code
+   * distance} further; left in the words. Takes no vectors, which would be boxed where the call is
+   * not inlined.
+   */
+  private void rounds(long first, int spread, long distance) {
+    LongVector index = IOTA.lanewise(VectorOperators.LSHL, spread).add(first);
     LongVector m0 = LongVector.broadcast(Vectors.L, M0 << 32).lanewise(VectorOperators.LSHR, 32);
     LongVector m1 = LongVector.broadcast(Vectors.L, M1 << 32).lanewise(VectorOperators.LSHR, 32);
     LongVector other = index.add(distance);
