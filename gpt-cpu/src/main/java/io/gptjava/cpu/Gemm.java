@@ -28,9 +28,9 @@ final class Gemm {
   private static final int PACK_LINES = 512;
 
   /** Largest tile, in panels of A and of B: with its panels it fills half a second-level cache. */
-  private static final int TILE_ROW_PANELS = Math.max(1, 96 / GemmKernel.ROWS);
+  private static final int TILE_ROW_PANELS = Math.max(1, 192 / GemmKernel.ROWS);
 
-  private static final int TILE_COLUMN_PANELS = Math.max(1, 128 / GemmKernel.COLUMNS);
+  private static final int TILE_COLUMN_PANELS = Math.max(1, 256 / GemmKernel.COLUMNS);
   private static final int TILE_STRIDE = TILE_COLUMN_PANELS * GemmKernel.COLUMNS;
 
   /** Scratch of one worker: its tile, or what it packs with. */
@@ -171,6 +171,7 @@ final class Gemm {
     tileColumns = TILE_COLUMN_PANELS;
     while (tiles(panelsA, panelsB) < 8 * pool.threads() && tileRows > 2) {
       tileRows = (tileRows + 1) / 2;
+      tileColumns = tileRows < TILE_ROW_PANELS / 2 ? (tileColumns + 1) / 2 : tileColumns;
     }
     pool.run(tiles(panelsA, panelsB), computing);
   }
