@@ -36,7 +36,7 @@ record OpCall(String family, String name, OpCost cost) {
       }
       case "globalGradientNorm" -> new OpCall("optimizer", op, OpCost.gradientNorm(parameters(a)));
       case "adamW" -> new OpCall("optimizer", op, OpCost.adamW(parameters(a)));
-      default -> new OpCall("other", op, new OpCost(0, 0));
+      default -> new OpCall("other", op, OpCost.ZERO);
     };
   }
 

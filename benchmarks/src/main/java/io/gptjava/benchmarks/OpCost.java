@@ -11,6 +11,9 @@ package io.gptjava.benchmarks;
  * @param bytes bytes read and written
  */
 public record OpCost(double flops, double bytes) {
+  /** Nothing to do. */
+  static final OpCost ZERO = new OpCost(0, 0);
+
   private static final int FLOAT = Float.BYTES;
 
   /**
@@ -23,9 +26,9 @@ public record OpCost(double flops, double bytes) {
     return Math.max(flops / flopsPerSecond, bytes / bytesPerSecond);
   }
 
-  /** Several of the same. */
-  public OpCost times(int count) {
-    return new OpCost(flops * count, bytes * count);
+  /** Both together. */
+  public OpCost plus(OpCost other) {
+    return new OpCost(flops + other.flops, bytes + other.bytes);
   }
 
   private static OpCost memory(double floats) {

@@ -25,15 +25,23 @@ final class ProfiledBackend implements Backend {
   private final Map<String, Row> rows = new LinkedHashMap<>();
   private boolean recording;
 
-  /** All calls of one op at one shape. */
+  /** All calls of one op at one shape; their cost may differ in optional tensors. */
   private static final class Row {
-    private final OpCall call;
+    private final String family;
     private final List<Double> stepMilliseconds = new ArrayList<>();
+    private OpCost cost;
     private int calls;
     private long nanos;
 
-    Row(OpCall call) {
-      this.call = call;
+    Row(String family) {
+      this.family = family;
+      reset();
+    }
+
+    void reset() {
+      cost = OpCost.ZERO;
+      calls = 0;
+      nanos = 0;
     }
   }
 
@@ -54,12 +62,13 @@ final class ProfiledBackend implements Backend {
         return method.invoke(plain, arguments);
       }
       OpCall call = OpCall.of(method.getName(), arguments);
-      Row row = rows.computeIfAbsent(call.name(), _ -> new Row(call));
+      Row row = rows.computeIfAbsent(call.name(), _ -> new Row(call.family()));
       long begin = System.nanoTime();
       method.invoke(plain, arguments);
       backend.synchronize();
       row.nanos += System.nanoTime() - begin;
       row.calls++;
+      row.cost = row.cost.plus(call.cost());
       return null;
     } catch (InvocationTargetException e) {
       throw e.getCause();
@@ -72,10 +81,7 @@ final class ProfiledBackend implements Backend {
    * @return milliseconds of the whole step
    */
   double profile(Runnable step) {
-    for (Row row : rows.values()) {
-      row.calls = 0;
-      row.nanos = 0;
-    }
+    rows.values().forEach(Row::reset);
     recording = true;
     double ms;
     try {
@@ -89,16 +95,17 @@ final class ProfiledBackend implements Backend {
 
   /** Medians over the profiled steps, in the order in which a step first called the ops. */
   List<TrainBenchmarkResult.OpShare> results() {
-    return rows.values().stream()
-        .map(
-            row ->
+    List<TrainBenchmarkResult.OpShare> shares = new ArrayList<>();
+    rows.forEach(
+        (name, row) ->
+            shares.add(
                 new TrainBenchmarkResult.OpShare(
-                    row.call.family(),
-                    row.call.name(),
+                    row.family,
+                    name,
                     row.calls,
                     Timing.of(row.stepMilliseconds).median(),
-                    row.call.cost().times(row.calls)))
-        .toList();
+                    row.cost)));
+    return shares;
   }
 
   @Override

@@ -14,6 +14,8 @@ import io.gptjava.train.data.Batch;
 import io.gptjava.train.model.GptModel;
 import io.gptjava.train.model.WeightInitializer;
 import io.gptjava.train.run.Environment;
+import java.lang.management.CompilationMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -33,6 +35,9 @@ public final class TrainBenchmark {
 
   /** Of every so many rounds, one has a second step in which every op is timed. */
   private static final int PROFILE_EVERY = 3;
+
+  /** The JIT is quiet when it compiled for at most this share of a step. */
+  private static final double QUIET_JIT_SHARE = 0.1;
 
   private final Settings settings;
   private final ProfiledBackend backend;
@@ -76,7 +81,7 @@ public final class TrainBenchmark {
      */
     public static Settings textbook() {
       GptConfig model = new GptConfig(50_257, 256, 768, 12, 12, 0.1f, false, false);
-      return new Settings(model, 2, 256, 20, 15, 0, 1);
+      return new Settings(model, 2, 256, 30, 15, 0, 1);
     }
 
     /** N, tokens of a step. */
@@ -162,13 +167,24 @@ public final class TrainBenchmark {
         peak);
   }
 
-  /** Steps until their times have settled; returns how many. */
+  /** Steps until their times have settled and the JIT is quiet; returns how many. */
   private int warmUp() {
     List<Double> times = new ArrayList<>();
-    while (times.size() < settings.maximumWarmupSteps && !Timing.stable(times)) {
-      times.add(timedStep());
+    boolean quiet = false;
+    while (times.size() < settings.maximumWarmupSteps && !(quiet && Timing.stable(times))) {
+      long compiledBefore = jitMilliseconds();
+      double ms = timedStep();
+      times.add(ms);
+      quiet = jitMilliseconds() - compiledBefore <= QUIET_JIT_SHARE * ms;
     }
     return times.size();
+  }
+
+  private static long jitMilliseconds() {
+    CompilationMXBean jit = ManagementFactory.getCompilationMXBean();
+    return jit == null || !jit.isCompilationTimeMonitoringSupported()
+        ? 0
+        : jit.getTotalCompilationTime();
   }
 
   private double timedStep() {

@@ -60,19 +60,21 @@ public final class TrainBenchmarkReport {
         result.warmupSteps(),
         result.tokensPerSecond());
     line(
-        "floor   %.1f ms = matmul %.1f (%.1f GFLOP at %.1f GFLOP/s, best: %s) + AdamW %.1f (%.2f GB at %.1f GB/s)",
+        "floor   %.1f ms = matmul %.1f (%.1f GFLOP at %.1f GFLOP/s) + AdamW %.1f (%.2f GB at %.1f GB/s)",
         floor.milliseconds(),
         floor.gemmMilliseconds(),
         floor.gemmFlops() / GIGA,
         floor.gemmPeak() / GIGA,
-        floor.gemmPeakName(),
         floor.adamWMilliseconds(),
         floor.adamWBytes() / GIGA,
         floor.bytesPerSecond() / GIGA);
     line("ratio   %.3f (goal: at most %.2f)", result.ratio(), TrainBenchmarkResult.GOAL);
     line(
-        "machine %.1f GFLOP/s of multiply-adds, %.1f GB/s in AdamW's mix",
-        result.machine().flopsPerSecond() / GIGA, result.machine().bytesPerSecond() / GIGA);
+        "machine %.1f GFLOP/s of multiply-adds (best product, %s: %.0f %%), %.1f GB/s in AdamW's mix",
+        result.machine().flopsPerSecond() / GIGA,
+        floor.gemmPeakName(),
+        100 * floor.gemmPeak() / result.machine().flopsPerSecond(),
+        result.machine().bytesPerSecond() / GIGA);
     result
         .peakBytes()
         .ifPresent(bytes -> line("memory  %.2f GB peak resident while training", bytes / GIGA));

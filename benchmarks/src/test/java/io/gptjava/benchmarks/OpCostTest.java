@@ -68,6 +68,6 @@ final class OpCostTest {
     OpCost cost = new OpCost(600, 100);
     assertEquals(6, cost.secondsAtLeast(100, 50));
     assertEquals(10, cost.secondsAtLeast(100, 10));
-    assertEquals(new OpCost(1800, 300), cost.times(3));
+    assertEquals(new OpCost(601, 102), cost.plus(new OpCost(1, 2)));
   }
 }

@@ -77,6 +77,18 @@ final class TrainBenchmarkTest {
   }
 
   @Test
+  void costsOfCallsAreAddedUpOneByOne() {
+    OpShare backward =
+        result.ops().stream()
+            .filter(op -> op.name().equals("residualLayerNormBackward"))
+            .findFirst()
+            .orElseThrow();
+    // Of five links the last has no gradient from later ones, and the first no branch before it.
+    double tensors = 3 * 5 + 2 * 4;
+    assertEquals(4 * (tensors * 14 * 12 + 5 * (2 * 14 + 3 * 12)), backward.cost().bytes());
+  }
+
+  @Test
   void everythingIsTimed() {
     assertTrue(result.ops().stream().allMatch(op -> op.milliseconds() > 0));
     assertTrue(result.matmuls().stream().allMatch(m -> m.milliseconds() > 0));

@@ -17,6 +17,8 @@ import org.openjdk.jmh.annotations.TearDown;
 /** The CPU backend with all processors, and random tensors on it. */
 @State(Scope.Benchmark)
 public class CpuState {
+  private static final int CHUNK = 1 << 20;
+
   private final SplittableRandom random = new SplittableRandom(1);
   private Backend backend;
 
@@ -48,11 +50,15 @@ public class CpuState {
   /** Uniform values in ±0.5: zeros would flatter. */
   Tensor random(long... shape) {
     Tensor tensor = zeros(shape);
-    float[] values = new float[Math.toIntExact(tensor.count())];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = random.nextFloat() - 0.5f;
+    Tensor flat = tensor.reshape(tensor.count());
+    for (long from = 0; from < flat.count(); from += CHUNK) {
+      Tensor part = flat.slice(from, Math.min(flat.count(), from + CHUNK));
+      float[] values = new float[Math.toIntExact(part.count())];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = random.nextFloat() - 0.5f;
+      }
+      backend.upload(MemorySegment.ofArray(values), part);
     }
-    backend.upload(MemorySegment.ofArray(values), tensor);
     return tensor;
   }
 
