@@ -1,7 +1,7 @@
 package io.gptjava.cli.command;
 
 import io.gptjava.cli.CliContext;
-import io.gptjava.cli.model.ModelSource;
+import io.gptjava.cli.model.Models;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
 import io.gptjava.core.GptException;
@@ -12,7 +12,7 @@ import io.gptjava.train.TrainerState;
 import io.gptjava.train.TrainingEvent;
 import io.gptjava.train.data.TokenFile;
 import io.gptjava.train.run.Checkpoint;
-import io.gptjava.train.run.CheckpointStore;
+import io.gptjava.train.run.Checkpoints;
 import io.gptjava.train.run.RunHistory;
 import io.gptjava.train.run.RunState;
 import java.nio.file.Files;
@@ -50,7 +50,7 @@ public final class InspectCommand implements Callable<Integer> {
       shard();
     } else if (path.toString().endsWith(".safetensors")) {
       tensors(path);
-    } else if (Files.isDirectory(path) && ModelSource.isRun(path)) {
+    } else if (Files.isDirectory(path) && Models.isRun(path)) {
       run();
     } else if (Files.isDirectory(path)) {
       model();
@@ -84,7 +84,6 @@ public final class InspectCommand implements Callable<Integer> {
   }
 
   private void model() {
-    ModelSource source = ModelSource.of(path);
     if (Checkpoint.isCheckpoint(path)) {
       TrainerState state = Checkpoint.open(path).info().state();
       row("kind", "checkpoint, checksums right");
@@ -94,7 +93,7 @@ public final class InspectCommand implements Callable<Integer> {
     } else {
       row("kind", "model in Hugging Face's form");
     }
-    shape(source.config());
+    shape(Models.config(path));
   }
 
   private void shape(GptConfig config) {
@@ -120,14 +119,14 @@ public final class InspectCommand implements Callable<Integer> {
     RunState.read(path)
         .ifPresent(
             state -> row("state", "%s, %,d steps in all", state.status(), state.totalSteps()));
-    List<Long> checkpoints = CheckpointStore.list(path);
+    List<Long> checkpoints = Checkpoints.list(path);
     row(
         "checkpoints",
         "%s",
         checkpoints.isEmpty()
             ? "none"
             : checkpoints.stream().map(Object::toString).collect(Collectors.joining(", ")));
-    CheckpointStore.best(path).ifPresent(best -> row("best", "%d", best));
+    Checkpoints.best(path).ifPresent(best -> row("best", "%d", best));
     RunHistory history = RunHistory.read(path);
     if (!history.steps().isEmpty()) {
       TrainingEvent.Step last = history.steps().getLast();
@@ -143,7 +142,7 @@ public final class InspectCommand implements Callable<Integer> {
           last.validationLoss());
     }
     if (!checkpoints.isEmpty()) {
-      shape(new ModelSource(CheckpointStore.folder(path, checkpoints.getLast())).config());
+      shape(Models.config(path));
     }
   }
 

@@ -11,7 +11,7 @@ import io.gptjava.train.Trainer;
 import io.gptjava.train.TrainingEvent;
 import io.gptjava.train.TrainingListener;
 import io.gptjava.train.config.TrainConfig;
-import io.gptjava.train.run.CheckpointStore;
+import io.gptjava.train.run.Checkpoints;
 import io.gptjava.train.run.RunHistory;
 import io.gptjava.train.run.TrainingRun;
 import java.io.IOException;
@@ -89,8 +89,8 @@ public final class ResumeProof {
   }
 
   private int compare(Path whole, Path parts) throws IOException {
-    Path first = CheckpointStore.folder(whole, 2L * half);
-    Path second = CheckpointStore.folder(parts, 2L * half);
+    Path first = Checkpoints.folder(whole, 2L * half);
+    Path second = Checkpoints.folder(parts, 2L * half);
     boolean same = true;
     for (String file : FILES) {
       long differs = Files.mismatch(first.resolve(file), second.resolve(file));

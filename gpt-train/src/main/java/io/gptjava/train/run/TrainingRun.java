@@ -167,7 +167,7 @@ public final class TrainingRun implements AutoCloseable {
       return new Start(checkpoint.info().state(), checkpoint.info().validationLoss());
     }
     if (config.initFrom().isPresent()) {
-      try (ModelFolder source = ModelFolder.open(config.initFrom().get())) {
+      try (ModelFolder source = Checkpoints.openModel(config.initFrom().get())) {
         source.read(new FlatParameters(backend, model.layout(), model.weights().flat()));
       }
     } else {
