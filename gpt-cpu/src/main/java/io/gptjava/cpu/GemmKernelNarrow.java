@@ -17,7 +17,10 @@ final class GemmKernelNarrow {
 
   private GemmKernelNarrow() {}
 
-  /** See {@link GemmKernel#run}. */
+  /**
+   * See {@link GemmKernel#run}. Loop and stores share one method: a vector that is passed to a
+   * method which the compiler does not inline becomes an object in every turn of the loop.
+   */
   static void run(float[] data, int a, int b, int depth, int c, int stride, boolean add) {
     FloatVector c00 = FloatVector.zero(Vectors.F);
     FloatVector c01 = FloatVector.zero(Vectors.F);
@@ -47,21 +50,25 @@ final class GemmKernelNarrow {
       c21 = a2.fma(b1, c21);
       c22 = a2.fma(b2, c22);
     }
-    store(data, c, add, c00, c01, c02);
-    store(data, c + stride, add, c10, c11, c12);
-    store(data, c + 2 * stride, add, c20, c21, c22);
-  }
-
-  private static void store(
-      float[] data, int c, boolean add, FloatVector v0, FloatVector v1, FloatVector v2) {
     if (add) {
-      v0.add(FloatVector.fromArray(Vectors.F, data, c)).intoArray(data, c);
-      v1.add(FloatVector.fromArray(Vectors.F, data, c + L)).intoArray(data, c + L);
-      v2.add(FloatVector.fromArray(Vectors.F, data, c + 2 * L)).intoArray(data, c + 2 * L);
-    } else {
-      v0.intoArray(data, c);
-      v1.intoArray(data, c + L);
-      v2.intoArray(data, c + 2 * L);
+      c00 = c00.add(FloatVector.fromArray(Vectors.F, data, c));
+      c01 = c01.add(FloatVector.fromArray(Vectors.F, data, c + L));
+      c02 = c02.add(FloatVector.fromArray(Vectors.F, data, c + 2 * L));
+      c10 = c10.add(FloatVector.fromArray(Vectors.F, data, c + stride));
+      c11 = c11.add(FloatVector.fromArray(Vectors.F, data, c + stride + L));
+      c12 = c12.add(FloatVector.fromArray(Vectors.F, data, c + stride + 2 * L));
+      c20 = c20.add(FloatVector.fromArray(Vectors.F, data, c + 2 * stride));
+      c21 = c21.add(FloatVector.fromArray(Vectors.F, data, c + 2 * stride + L));
+      c22 = c22.add(FloatVector.fromArray(Vectors.F, data, c + 2 * stride + 2 * L));
     }
+    c00.intoArray(data, c);
+    c01.intoArray(data, c + L);
+    c02.intoArray(data, c + 2 * L);
+    c10.intoArray(data, c + stride);
+    c11.intoArray(data, c + stride + L);
+    c12.intoArray(data, c + stride + 2 * L);
+    c20.intoArray(data, c + 2 * stride);
+    c21.intoArray(data, c + 2 * stride + L);
+    c22.intoArray(data, c + 2 * stride + 2 * L);
   }
 }

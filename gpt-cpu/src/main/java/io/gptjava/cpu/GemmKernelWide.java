@@ -18,7 +18,10 @@ final class GemmKernelWide {
 
   private GemmKernelWide() {}
 
-  /** See {@link GemmKernel#run}. */
+  /**
+   * See {@link GemmKernel#run}. Loop and stores share one method: a vector that is passed to a
+   * method which the compiler does not inline becomes an object in every turn of the loop.
+   */
   static void run(float[] data, int a, int b, int depth, int c, int stride, boolean add) {
     FloatVector c00 = FloatVector.zero(Vectors.F);
     FloatVector c01 = FloatVector.zero(Vectors.F);
@@ -82,32 +85,55 @@ final class GemmKernelWide {
       c52 = a5.fma(b2, c52);
       c53 = a5.fma(b3, c53);
     }
-    store(data, c, add, c00, c01, c02, c03);
-    store(data, c + stride, add, c10, c11, c12, c13);
-    store(data, c + 2 * stride, add, c20, c21, c22, c23);
-    store(data, c + 3 * stride, add, c30, c31, c32, c33);
-    store(data, c + 4 * stride, add, c40, c41, c42, c43);
-    store(data, c + 5 * stride, add, c50, c51, c52, c53);
-  }
-
-  private static void store(
-      float[] data,
-      int c,
-      boolean add,
-      FloatVector v0,
-      FloatVector v1,
-      FloatVector v2,
-      FloatVector v3) {
     if (add) {
-      v0.add(FloatVector.fromArray(Vectors.F, data, c)).intoArray(data, c);
-      v1.add(FloatVector.fromArray(Vectors.F, data, c + L)).intoArray(data, c + L);
-      v2.add(FloatVector.fromArray(Vectors.F, data, c + 2 * L)).intoArray(data, c + 2 * L);
-      v3.add(FloatVector.fromArray(Vectors.F, data, c + 3 * L)).intoArray(data, c + 3 * L);
-    } else {
-      v0.intoArray(data, c);
-      v1.intoArray(data, c + L);
-      v2.intoArray(data, c + 2 * L);
-      v3.intoArray(data, c + 3 * L);
+      c00 = c00.add(FloatVector.fromArray(Vectors.F, data, c));
+      c01 = c01.add(FloatVector.fromArray(Vectors.F, data, c + L));
+      c02 = c02.add(FloatVector.fromArray(Vectors.F, data, c + 2 * L));
+      c03 = c03.add(FloatVector.fromArray(Vectors.F, data, c + 3 * L));
+      c10 = c10.add(FloatVector.fromArray(Vectors.F, data, c + stride));
+      c11 = c11.add(FloatVector.fromArray(Vectors.F, data, c + stride + L));
+      c12 = c12.add(FloatVector.fromArray(Vectors.F, data, c + stride + 2 * L));
+      c13 = c13.add(FloatVector.fromArray(Vectors.F, data, c + stride + 3 * L));
+      c20 = c20.add(FloatVector.fromArray(Vectors.F, data, c + 2 * stride));
+      c21 = c21.add(FloatVector.fromArray(Vectors.F, data, c + 2 * stride + L));
+      c22 = c22.add(FloatVector.fromArray(Vectors.F, data, c + 2 * stride + 2 * L));
+      c23 = c23.add(FloatVector.fromArray(Vectors.F, data, c + 2 * stride + 3 * L));
+      c30 = c30.add(FloatVector.fromArray(Vectors.F, data, c + 3 * stride));
+      c31 = c31.add(FloatVector.fromArray(Vectors.F, data, c + 3 * stride + L));
+      c32 = c32.add(FloatVector.fromArray(Vectors.F, data, c + 3 * stride + 2 * L));
+      c33 = c33.add(FloatVector.fromArray(Vectors.F, data, c + 3 * stride + 3 * L));
+      c40 = c40.add(FloatVector.fromArray(Vectors.F, data, c + 4 * stride));
+      c41 = c41.add(FloatVector.fromArray(Vectors.F, data, c + 4 * stride + L));
+      c42 = c42.add(FloatVector.fromArray(Vectors.F, data, c + 4 * stride + 2 * L));
+      c43 = c43.add(FloatVector.fromArray(Vectors.F, data, c + 4 * stride + 3 * L));
+      c50 = c50.add(FloatVector.fromArray(Vectors.F, data, c + 5 * stride));
+      c51 = c51.add(FloatVector.fromArray(Vectors.F, data, c + 5 * stride + L));
+      c52 = c52.add(FloatVector.fromArray(Vectors.F, data, c + 5 * stride + 2 * L));
+      c53 = c53.add(FloatVector.fromArray(Vectors.F, data, c + 5 * stride + 3 * L));
     }
+    c00.intoArray(data, c);
+    c01.intoArray(data, c + L);
+    c02.intoArray(data, c + 2 * L);
+    c03.intoArray(data, c + 3 * L);
+    c10.intoArray(data, c + stride);
+    c11.intoArray(data, c + stride + L);
+    c12.intoArray(data, c + stride + 2 * L);
+    c13.intoArray(data, c + stride + 3 * L);
+    c20.intoArray(data, c + 2 * stride);
+    c21.intoArray(data, c + 2 * stride + L);
+    c22.intoArray(data, c + 2 * stride + 2 * L);
+    c23.intoArray(data, c + 2 * stride + 3 * L);
+    c30.intoArray(data, c + 3 * stride);
+    c31.intoArray(data, c + 3 * stride + L);
+    c32.intoArray(data, c + 3 * stride + 2 * L);
+    c33.intoArray(data, c + 3 * stride + 3 * L);
+    c40.intoArray(data, c + 4 * stride);
+    c41.intoArray(data, c + 4 * stride + L);
+    c42.intoArray(data, c + 4 * stride + 2 * L);
+    c43.intoArray(data, c + 4 * stride + 3 * L);
+    c50.intoArray(data, c + 5 * stride);
+    c51.intoArray(data, c + 5 * stride + L);
+    c52.intoArray(data, c + 5 * stride + 2 * L);
+    c53.intoArray(data, c + 5 * stride + 3 * L);
   }
 }

@@ -32,7 +32,8 @@ class LibraryExampleTest {
         event -> {
           switch (event) {
             case TrainingEvent.Step step -> losses.add(step.loss());
-            case TrainingEvent.Evaluated e -> System.out.println("validation " + e.validationLoss());
+            case TrainingEvent.Evaluated e ->
+                System.out.println("validation " + e.validationLoss());
             default -> {}
           }
         };
@@ -58,10 +59,8 @@ class LibraryExampleTest {
   void isWhatTheReadmeShows() throws IOException {
     Path module = Path.of("").toAbsolutePath();
     String source =
-        Files.readString(
-            module.resolve("src/test/java/io/gptjava/train/LibraryExampleTest.java"));
-    String body =
-        source.substring(source.indexOf(BEGIN) + BEGIN.length(), source.indexOf(END));
+        Files.readString(module.resolve("src/test/java/io/gptjava/train/LibraryExampleTest.java"));
+    String body = source.substring(source.indexOf(BEGIN) + BEGIN.length(), source.indexOf(END));
     String readme = Files.readString(module.resolveSibling("README.md"));
     assertTrue(readme.contains("```java\n" + body.stripIndent() + "```"), body.stripIndent());
   }

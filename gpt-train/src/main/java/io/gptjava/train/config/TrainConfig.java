@@ -66,8 +66,7 @@ public record TrainConfig(
         model,
         Initialization.GPT2,
         Optional.empty(),
-        new BatchConfig(
-            8, model.contextLength(), 1, new Duration(Duration.Unit.STEPS, steps)),
+        new BatchConfig(8, model.contextLength(), 1, new Duration(Duration.Unit.STEPS, steps)),
         new OptimizerConfig(
             new AdamWSettings(0.9f, 0.95f, 1e-8f, 0.1f),
             false,
@@ -88,30 +87,80 @@ public record TrainConfig(
   /** The same with other data. */
   public TrainConfig withData(DataConfig data) {
     return new TrainConfig(
-        name, data, model, initialization, initFrom, batch, optimizer, precision, seed, watch, keep);
+        name,
+        data,
+        model,
+        initialization,
+        initFrom,
+        batch,
+        optimizer,
+        precision,
+        seed,
+        watch,
+        keep);
   }
 
   /** The same with other batches, or another length of the run. */
   public TrainConfig withBatch(BatchConfig batch) {
     return new TrainConfig(
-        name, data, model, initialization, initFrom, batch, optimizer, precision, seed, watch, keep);
+        name,
+        data,
+        model,
+        initialization,
+        initFrom,
+        batch,
+        optimizer,
+        precision,
+        seed,
+        watch,
+        keep);
   }
 
   /** The same with another optimizer. */
   public TrainConfig withOptimizer(OptimizerConfig optimizer) {
     return new TrainConfig(
-        name, data, model, initialization, initFrom, batch, optimizer, precision, seed, watch, keep);
+        name,
+        data,
+        model,
+        initialization,
+        initFrom,
+        batch,
+        optimizer,
+        precision,
+        seed,
+        watch,
+        keep);
   }
 
   /** The same with other reports. */
   public TrainConfig withWatch(WatchConfig watch) {
     return new TrainConfig(
-        name, data, model, initialization, initFrom, batch, optimizer, precision, seed, watch, keep);
+        name,
+        data,
+        model,
+        initialization,
+        initFrom,
+        batch,
+        optimizer,
+        precision,
+        seed,
+        watch,
+        keep);
   }
 
   /** The same with other checkpoints. */
   public TrainConfig withKeep(KeepConfig keep) {
     return new TrainConfig(
-        name, data, model, initialization, initFrom, batch, optimizer, precision, seed, watch, keep);
+        name,
+        data,
+        model,
+        initialization,
+        initFrom,
+        batch,
+        optimizer,
+        precision,
+        seed,
+        watch,
+        keep);
   }
 }

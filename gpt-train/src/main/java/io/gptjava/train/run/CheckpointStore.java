@@ -36,7 +36,7 @@ public final class CheckpointStore {
     long bytes(Path folder) throws IOException;
   }
 
-  /** Opens the checkpoints of a run and cleans up after processes that were killed. */
+  /** The checkpoints of a run, which {@link RunFolder#open} has cleaned up. */
   public CheckpointStore(RunFolder run) {
     this(run, path -> Files.getFileStore(path).getUsableSpace());
   }
@@ -45,14 +45,10 @@ public final class CheckpointStore {
     this.run = run.path();
     this.folder = run.checkpoints();
     this.freeSpace = freeSpace;
-    try {
-      recover();
-    } catch (IOException e) {
-      throw DurableFiles.cannotWrite(folder, "check the folder's permissions", e);
-    }
   }
 
-  private void recover() throws IOException {
+  /** Cleans up after processes that were killed; the run must be locked. */
+  static void recover(Path folder) throws IOException {
     for (String name : Checkpoints.names(folder)) {
       if (name.startsWith(REPLACED)) {
         Path original = folder.resolve(name.substring(REPLACED.length()));

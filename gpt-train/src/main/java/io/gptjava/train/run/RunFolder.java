@@ -64,7 +64,7 @@ public final class RunFolder implements AutoCloseable {
             e);
       }
       if (Files.exists(path.resolve(LOCK))) {
-        open(path).close(); // in use is the better message, if it is
+        lock(path).close(); // in use is the better message, if it is
         throw new GptException(
             Failure.USAGE,
             "--out %s exists and holds a run; choose another --out, or go on with: gpt resume %s"
@@ -89,7 +89,7 @@ public final class RunFolder implements AutoCloseable {
   }
 
   /**
-   * Opens the folder of a run to continue it.
+   * Opens the folder of a run to continue it, and cleans up after saves that were killed.
    *
    * @throws GptException with {@link Failure#USAGE} if there is no run there or it is in use
    */
@@ -106,7 +106,14 @@ public final class RunFolder implements AutoCloseable {
           "%s is not the folder of a run: it has no checkpoints folder; give the --out of gpt train"
               .formatted(path));
     }
-    return lock(path);
+    RunFolder run = lock(path);
+    try {
+      CheckpointStore.recover(run.checkpoints());
+      return run;
+    } catch (IOException e) {
+      run.close();
+      throw DurableFiles.cannotWrite(run.checkpoints(), "check the folder's permissions", e);
+    }
   }
 
   private static RunFolder lock(Path path) {

@@ -56,7 +56,9 @@ public final class RunLog implements TrainingListener, AutoCloseable {
   private RunLog(Path run, long resumedFrom, boolean csv) {
     Path file = run.resolve(RunHistory.FILE);
     List<JsonNode> kept = resumedFrom < 0 ? List.of() : cut(file, resumedFrom);
-    metrics = output(file, StandardOpenOption.APPEND, "", event -> Json.line(event) + "\n");
+    StandardOpenOption how =
+        resumedFrom < 0 ? StandardOpenOption.TRUNCATE_EXISTING : StandardOpenOption.APPEND;
+    metrics = output(file, how, "", event -> Json.line(event) + "\n");
     derive(run.resolve("samples.txt"), "", RunLog::sample);
     if (csv) {
       derive(
@@ -74,7 +76,7 @@ public final class RunLog implements TrainingListener, AutoCloseable {
   }
 
   /**
-   * Starts the log of a new run.
+   * Starts the log of a run from its beginning; an earlier one is dropped.
    *
    * @param run its folder
    * @param csv whether to write the CSV files too

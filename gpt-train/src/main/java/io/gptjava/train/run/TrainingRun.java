@@ -3,11 +3,9 @@ package io.gptjava.train.run;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gptjava.core.Backend;
 import io.gptjava.core.Failure;
-import io.gptjava.core.GptConfig;
 import io.gptjava.core.GptException;
 import io.gptjava.core.OptimizerState;
 import io.gptjava.core.tokenizer.Gpt2Tokenizer;
-import io.gptjava.core.tokenizer.TextEncoder;
 import io.gptjava.train.Checkpointer;
 import io.gptjava.train.LearningRateSchedule;
 import io.gptjava.train.RunLength;
@@ -16,12 +14,14 @@ import io.gptjava.train.Trainer.Outcome;
 import io.gptjava.train.TrainerState;
 import io.gptjava.train.TrainingEvent;
 import io.gptjava.train.TrainingListener;
+import io.gptjava.train.config.BatchConfig;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.data.BatchSource;
 import io.gptjava.train.data.Datasets;
 import io.gptjava.train.model.GptModel;
 import io.gptjava.train.model.WeightInitializer;
 import io.gptjava.train.plot.LossPlot;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,9 +29,9 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * A run as people know it: data, model and trainer on a backend, with a folder that keeps log, charts
- * and checkpoints. Begin one with {@link #create}, continue one with {@link #resume}, then {@link
- * #train()} and close it. The backend belongs to the caller.
+ * A run as people know it: data, model and trainer on a backend, with a folder that keeps log,
+ * charts and checkpoints. Begin one with {@link #create}, continue one with {@link #resume}, then
+ * {@link #train()} and close it. The backend belongs to the caller.
  */
 public final class TrainingRun implements AutoCloseable {
   private final TrainConfig config;
@@ -42,53 +42,52 @@ public final class TrainingRun implements AutoCloseable {
   private final long totalSteps;
   private final String fingerprint;
 
-  /** Everything that is open while a run is prepared, so that a failure closes it. */
+  /** Data and model of a run, which nothing has happened to yet. */
+  private record Prepared(
+      Datasets data, GptModel model, OptimizerState optimizer, String fingerprint) {}
+
+  /**
+   * Where training begins.
+   *
+   * @param checkpoint whether the state is that of a checkpoint
+   */
+  private record Start(TrainerState state, double validationLoss, boolean checkpoint) {
+    static final Start NEW = new Start(TrainerState.START, Double.NaN, false);
+  }
+
   private TrainingRun(
       Backend backend,
       TrainConfig config,
       RunFolder folder,
-      OptionalLong checkpoint,
+      Prepared prepared,
+      Start start,
       List<TrainingListener> listeners) {
     this.config = config;
     this.folder = folder;
-    TextEncoder encoder = new Gpt2Tokenizer();
-    Datasets opened = null;
-    RunLog openedLog = null;
-    try {
-      opened = load(config, encoder);
-      GptModel model = model(backend, config);
-      OptimizerState optimizer = model.optimizerState(config.optimizer().decayAll());
-      fingerprint =
-          ConfigFingerprint.of(config, opened.trainingTokens(), DataChecksum.of(opened));
-      Start start = begin(backend, model, optimizer, checkpoint);
-      totalSteps = RunLength.of(config.batch(), opened.training()).totalSteps();
-      boolean csv = config.watch().logs().contains("csv");
-      openedLog =
-          checkpoint.isPresent()
-              ? RunLog.resume(folder.path(), start.state.step(), csv)
-              : RunLog.create(folder.path(), csv);
-      List<TrainingListener> all = new ArrayList<>();
-      all.add(openedLog);
-      all.addAll(listeners);
-      trainer =
-          new Trainer(
-              new Trainer.Setup(
-                  backend,
-                  config,
-                  model,
-                  opened.training(),
-                  opened.validation().map(BatchSource.class::cast),
-                  encoder,
-                  Optional.of(checkpointer(backend, model, optimizer)),
-                  all,
-                  start.state,
-                  start.validationLoss));
-    } catch (RuntimeException | Error e) {
-      closeAll(openedLog, opened, folder);
-      throw e;
-    }
-    data = opened;
-    log = openedLog;
+    data = prepared.data;
+    fingerprint = prepared.fingerprint;
+    totalSteps = RunLength.of(config.batch(), data.training()).totalSteps();
+    boolean csv = config.watch().logs().contains("csv");
+    log =
+        start.checkpoint
+            ? RunLog.resume(folder.path(), start.state.step(), csv)
+            : RunLog.create(folder.path(), csv);
+    List<TrainingListener> all = new ArrayList<>();
+    all.add(log);
+    all.addAll(listeners);
+    trainer =
+        new Trainer(
+            new Trainer.Setup(
+                backend,
+                config,
+                prepared.model,
+                data.training(),
+                data.validation().map(BatchSource.class::cast),
+                new Gpt2Tokenizer(),
+                Optional.of(checkpointer(backend, prepared.model, prepared.optimizer)),
+                all,
+                start.state,
+                start.validationLoss));
   }
 
   /**
@@ -97,7 +96,8 @@ public final class TrainingRun implements AutoCloseable {
    * @param recorded what {@code config.json} keeps
    * @param out folder that must not exist
    * @param listeners hear the run after its own log
-   * @throws GptException if data, model or folder cannot work
+   * @throws GptException if data, model or folder cannot work; if it is data or model, nothing has
+   *     been created
    */
   public static TrainingRun create(
       Backend backend,
@@ -105,10 +105,23 @@ public final class TrainingRun implements AutoCloseable {
       JsonNode recorded,
       Path out,
       List<TrainingListener> listeners) {
-    RunFolder folder = RunFolder.create(out);
-    folder.writeConfig(recorded);
-    folder.writeEnvironment(Environment.current(version(), Optional.empty(), backend.description()));
-    return new TrainingRun(backend, config, folder, OptionalLong.empty(), listeners);
+    if (Files.exists(out)) {
+      RunFolder.create(out).close(); // refuses, and says why, before the work begins
+    }
+    List<AutoCloseable> open = new ArrayList<>();
+    try {
+      Prepared prepared = prepare(backend, config, open);
+      initialize(backend, config, prepared.model);
+      RunFolder folder = RunFolder.create(out);
+      open.add(folder);
+      folder.writeConfig(recorded);
+      folder.writeEnvironment(
+          Environment.current(version(), Optional.empty(), backend.description()));
+      return new TrainingRun(backend, config, folder, prepared, Start.NEW, listeners);
+    } catch (RuntimeException | Error e) {
+      closeAll(open.reversed());
+      throw e;
+    }
   }
 
   /** {@link #create} with the configuration itself in {@code config.json}. */
@@ -132,40 +145,43 @@ public final class TrainingRun implements AutoCloseable {
       Path run,
       OptionalLong step,
       List<TrainingListener> listeners) {
-    RunFolder folder = RunFolder.open(run);
-    OptionalLong checkpoint = step.isPresent() ? step : Checkpoints.latest(run);
-    return new TrainingRun(backend, config, folder, checkpoint, listeners);
-  }
-
-  private static Datasets load(TrainConfig config, TextEncoder encoder) {
-    int sequence = config.batch().sequenceLength();
-    String flag =
-        sequence == config.model().contextLength() ? "--context-length" : "--sequence-length";
-    return Datasets.load(
-        config.data(), sequence, flag, config.batch().batchSize(), config.seed(), encoder);
-  }
-
-  private static GptModel model(Backend backend, TrainConfig config) {
-    GptConfig shape = config.model();
-    return new GptModel(
-        backend, shape, config.batch().batchSize(), config.batch().sequenceLength(), true);
-  }
-
-  private record Start(TrainerState state, double validationLoss) {}
-
-  private Start begin(
-      Backend backend, GptModel model, OptimizerState optimizer, OptionalLong step) {
-    if (step.isPresent()) {
-      Checkpoint checkpoint = Checkpoints.open(folder.path(), step.getAsLong());
-      if (!checkpoint.info().fingerprint().equals(fingerprint)) {
-        throw new GptException(
-            Failure.DATA,
-            "%s cannot go on bit for bit: its data or configuration changed since checkpoint %s\nrestore them, or start a new run with --init-from %s"
-                .formatted(folder.path(), checkpoint.folder().getFileName(), checkpoint.folder()));
+    List<AutoCloseable> open = new ArrayList<>();
+    try {
+      RunFolder folder = RunFolder.open(run);
+      open.add(folder);
+      Prepared prepared = prepare(backend, config, open);
+      OptionalLong checkpoint = step.isPresent() ? step : Checkpoints.latest(run);
+      Start start = Start.NEW;
+      if (checkpoint.isPresent()) {
+        start = read(backend, prepared, run, checkpoint.getAsLong());
+      } else {
+        initialize(backend, config, prepared.model);
       }
-      checkpoint.read(backend, model.layout(), optimizer);
-      return new Start(checkpoint.info().state(), checkpoint.info().validationLoss());
+      return new TrainingRun(backend, config, folder, prepared, start, listeners);
+    } catch (RuntimeException | Error e) {
+      closeAll(open.reversed());
+      throw e;
     }
+  }
+
+  private static Prepared prepare(Backend backend, TrainConfig config, List<AutoCloseable> open) {
+    BatchConfig batch = config.batch();
+    int sequence = batch.sequenceLength();
+    boolean whole = sequence == config.model().contextLength();
+    String flag = whole ? "--context-length" : "--sequence-length";
+    Datasets data =
+        Datasets.load(
+            config.data(), sequence, flag, batch.batchSize(), config.seed(), new Gpt2Tokenizer());
+    open.add(data);
+    GptModel model = new GptModel(backend, config.model(), batch.batchSize(), sequence, true);
+    return new Prepared(
+        data,
+        model,
+        model.optimizerState(config.optimizer().decayAll()),
+        ConfigFingerprint.of(config, data.trainingTokens(), DataChecksum.of(data)));
+  }
+
+  private static void initialize(Backend backend, TrainConfig config, GptModel model) {
     if (config.initFrom().isPresent()) {
       try (ModelFolder source = Checkpoints.openModel(config.initFrom().get())) {
         source.read(new FlatParameters(backend, model.layout(), model.weights().flat()));
@@ -174,7 +190,19 @@ public final class TrainingRun implements AutoCloseable {
       new WeightInitializer(config.initialization(), config.seed(), config.model().layers())
           .initialize(backend, model.layout(), model.weights().flat());
     }
-    return new Start(TrainerState.START, Double.NaN);
+  }
+
+  private static Start read(Backend backend, Prepared prepared, Path run, long step) {
+    Checkpoint checkpoint = Checkpoints.open(run, step);
+    CheckpointInfo info = checkpoint.info();
+    if (!info.fingerprint().equals(prepared.fingerprint)) {
+      throw new GptException(
+          Failure.DATA,
+          "%s cannot go on bit for bit: its data or configuration changed since checkpoint %s\nrestore them, or start a new run with --init-from %s"
+              .formatted(run, checkpoint.folder().getFileName(), checkpoint.folder()));
+    }
+    checkpoint.read(backend, prepared.model.layout(), prepared.optimizer);
+    return new Start(info.state(), info.validationLoss(), true);
   }
 
   private Checkpointer checkpointer(Backend backend, GptModel model, OptimizerState optimizer) {
@@ -182,13 +210,7 @@ public final class TrainingRun implements AutoCloseable {
     long warmup = new LearningRateSchedule(config.optimizer(), totalSteps).warmupSteps();
     return (state, validationLoss) -> {
       CheckpointInfo info =
-          new CheckpointInfo(
-              state,
-              config.seed(),
-              totalSteps,
-              warmup,
-              validationLoss,
-              fingerprint);
+          new CheckpointInfo(state, config.seed(), totalSteps, warmup, validationLoss, fingerprint);
       Path saved = store.save(backend, model.layout(), optimizer, info, config.keep().keep());
       store.discardAfter(state.step());
       writeState("running");
@@ -225,19 +247,28 @@ public final class TrainingRun implements AutoCloseable {
   /**
    * Trains to the end, or until it is asked to stop, and draws the charts.
    *
-   * @throws GptException with {@link Failure#DIVERGED} if a number is no longer finite
+   * @throws GptException with {@link Failure#DIVERGED} if a number is no longer finite, or with
+   *     another failure if a checkpoint cannot be written
    */
   public Outcome train() {
-    String status = "diverged";
     try {
       Outcome outcome = trainer.run();
-      status = outcome.reason();
+      conclude(outcome.reason());
       return outcome;
-    } finally {
-      writeState(status);
-      LossPlot.write(RunHistory.read(folder.path()), folder.path())
-          .ifPresent(why -> log.on(new TrainingEvent.Warning(trainer.state().step(), why)));
+    } catch (GptException e) {
+      try {
+        conclude(e.failure() == Failure.DIVERGED ? "diverged" : "failed");
+      } catch (RuntimeException second) {
+        e.addSuppressed(second); // a full disk fails twice
+      }
+      throw e;
     }
+  }
+
+  private void conclude(String status) {
+    writeState(status);
+    LossPlot.write(RunHistory.read(folder.path()), folder.path())
+        .ifPresent(why -> log.on(new TrainingEvent.Warning(trainer.state().step(), why)));
   }
 
   private static String version() {
@@ -245,21 +276,19 @@ public final class TrainingRun implements AutoCloseable {
     return version == null ? "development" : version;
   }
 
-  private static void closeAll(AutoCloseable... resources) {
+  private static void closeAll(List<AutoCloseable> resources) {
     for (AutoCloseable resource : resources) {
       try {
-        if (resource != null) {
-          resource.close();
-        }
+        resource.close();
       } catch (Exception e) {
         throw new IllegalStateException("cannot close " + resource, e);
       }
     }
   }
 
-  /** Closes log, data and folder; the folder can then be used by others. */
+  /** Ends the reader and closes log, data and folder, which others can then use. */
   @Override
   public void close() {
-    closeAll(trainer, log, data, folder);
+    closeAll(List.of(trainer, log, data, folder));
   }
 }

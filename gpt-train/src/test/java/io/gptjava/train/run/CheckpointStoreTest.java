@@ -275,7 +275,8 @@ class CheckpointStoreTest {
     Files.createDirectories(checkpoints.resolve(".tmp-gone-000030"));
     Files.createDirectories(checkpoints.resolve(".old-000035"));
     assertEquals(List.of(35L), Checkpoints.list(run.path()));
-    new CheckpointStore(run);
+    run.close();
+    run = RunFolder.open(run.path());
     assertEquals(List.of("000035", "000036"), names(checkpoints));
     Checkpoints.open(run.path(), 36);
   }

@@ -80,7 +80,6 @@ class KilledSaveTest {
     ParameterLayout layout = new ParameterLayout(SavingProcess.CONFIG);
     try (RunFolder run = RunFolder.open(path);
         FakeBackend backend = new FakeBackend(false)) {
-      new CheckpointStore(run);
       assertTrue(leftovers(path).isEmpty());
       List<Long> steps = Checkpoints.list(path);
       assertTrue(steps.getLast() >= acknowledged, steps + " without " + acknowledged);
@@ -98,7 +97,7 @@ class KilledSaveTest {
         assertArrayEquals(
             backend.bytes(expected.secondMoment()), backend.bytes(actual.secondMoment()));
       }
-      RunLog.resume(path, steps.getLast(), false).close();
+      RunLog.resume(run.path(), steps.getLast(), false).close();
       List<Long> logged =
           RunHistory.read(path).steps().stream().map(TrainingEvent.Step::step).toList();
       List<Long> all = new ArrayList<>();

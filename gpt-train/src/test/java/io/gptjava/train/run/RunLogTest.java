@@ -174,6 +174,8 @@ class RunLogTest {
     assertEquals(6, lines().size());
     RunLog.resume(run, 1, false).close();
     assertEquals(2, lines().size());
+    RunLog.create(run, false).close(); // a run without a checkpoint begins anew
+    assertEquals(0, lines().size());
   }
 
   @Test

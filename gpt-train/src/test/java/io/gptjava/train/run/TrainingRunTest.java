@@ -88,8 +88,7 @@ class TrainingRunTest {
     assertEquals(List.of((long) stopAfter), Checkpoints.list(halves));
     try (Backend backend = open();
         TrainingRun run =
-            TrainingRun.resume(
-                backend, config(1e-3), halves, OptionalLong.empty(), List.of())) {
+            TrainingRun.resume(backend, config(1e-3), halves, OptionalLong.empty(), List.of())) {
       assertEquals(Outcome.FINISHED, run.train());
     }
 
@@ -121,11 +120,7 @@ class TrainingRunTest {
     try (Backend backend = open();
         TrainingRun run =
             TrainingRun.resume(
-                backend,
-                saving(config, Cadence.every(3)),
-                out,
-                OptionalLong.of(3),
-                List.of())) {
+                backend, saving(config, Cadence.every(3)), out, OptionalLong.of(3), List.of())) {
       run.train();
     }
     assertEquals(List.of(3L, 6L, 8L), Checkpoints.list(out));
@@ -144,8 +139,7 @@ class TrainingRunTest {
           assertThrows(
               GptException.class,
               () ->
-                  TrainingRun.resume(
-                      backend, config(1e-3), out, OptionalLong.empty(), List.of()));
+                  TrainingRun.resume(backend, config(1e-3), out, OptionalLong.empty(), List.of()));
       assertEquals(Failure.DATA, e.failure());
     }
     RunFolder.open(out).close(); // nothing stays locked
@@ -154,8 +148,7 @@ class TrainingRunTest {
   @Test
   void divergenceNamesATensorAndKeepsTheLastGoodWeights() throws IOException {
     Path out = temporary.resolve("out");
-    GptException e =
-        assertThrows(GptException.class, () -> train(out, config(1e30), List.of()));
+    GptException e = assertThrows(GptException.class, () -> train(out, config(1e30), List.of()));
     assertEquals(Failure.DIVERGED, e.failure());
     assertTrue(e.getMessage().startsWith("step 1: activation h.0."), e.getMessage());
     assertEquals(List.of(1L), Checkpoints.list(out));
