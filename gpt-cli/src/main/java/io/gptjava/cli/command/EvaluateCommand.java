@@ -3,8 +3,7 @@ package io.gptjava.cli.command;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gptjava.cli.CliContext;
-import io.gptjava.cli.model.LoadedModel;
-import io.gptjava.cli.model.ModelSource;
+import io.gptjava.cli.model.Models;
 import io.gptjava.core.Backend;
 import io.gptjava.core.GptConfig;
 import io.gptjava.core.StepInputs;
@@ -72,8 +71,7 @@ public final class EvaluateCommand implements Callable<Integer> {
     if (batchSize < 1) {
       throw Usage.error("--batch-size %d must be at least 1", batchSize);
     }
-    ModelSource source = ModelSource.of(path);
-    GptConfig config = source.config();
+    GptConfig config = Models.config(path);
     int sequence = sequenceLength == null ? config.contextLength() : sequenceLength;
     if (sequence < 1 || sequence > config.contextLength()) {
       throw Usage.error(
@@ -84,7 +82,7 @@ public final class EvaluateCommand implements Callable<Integer> {
     try (Datasets sets =
             Datasets.load(how, sequence, "--sequence-length", batchSize, 0, new Gpt2Tokenizer());
         Backend backend = device.open()) {
-      GptModel model = LoadedModel.load(backend, source, batchSize, sequence);
+      GptModel model = Models.load(backend, path, batchSize, sequence);
       report(evaluate(backend, model, sets.training()));
     }
     return 0;

@@ -3,8 +3,7 @@ package io.gptjava.cli.command;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gptjava.cli.CliContext;
-import io.gptjava.cli.model.LoadedModel;
-import io.gptjava.cli.model.ModelSource;
+import io.gptjava.cli.model.Models;
 import io.gptjava.core.Backend;
 import io.gptjava.core.tokenizer.Gpt2Tokenizer;
 import io.gptjava.core.tokenizer.StreamingDecoder;
@@ -96,11 +95,10 @@ public final class GenerateCommand implements Callable<Integer> {
     if (maxNewTokens < 0) {
       throw Usage.error("--max-new-tokens %d must be at least 0", maxNewTokens);
     }
-    ModelSource source = ModelSource.of(path);
     TextEncoder encoder = new Gpt2Tokenizer();
     int[] tokens = encoder.encode(prompt);
     try (Backend backend = device.open()) {
-      GptModel model = LoadedModel.load(backend, source, 1, 1);
+      GptModel model = Models.load(backend, path, 1, 1);
       try (Decoder decoder = new Decoder(backend, model.config(), model.weights())) {
         generate(new Generator(decoder), encoder, tokens, sampling);
       }

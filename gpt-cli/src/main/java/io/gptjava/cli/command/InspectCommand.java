@@ -1,7 +1,7 @@
 package io.gptjava.cli.command;
 
 import io.gptjava.cli.CliContext;
-import io.gptjava.cli.model.ModelSource;
+import io.gptjava.cli.model.Models;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
 import io.gptjava.core.GptException;
@@ -50,7 +50,7 @@ public final class InspectCommand implements Callable<Integer> {
       shard();
     } else if (path.toString().endsWith(".safetensors")) {
       tensors(path);
-    } else if (Files.isDirectory(path) && ModelSource.isRun(path)) {
+    } else if (Files.isDirectory(path) && Models.isRun(path)) {
       run();
     } else if (Files.isDirectory(path)) {
       model();
@@ -84,7 +84,6 @@ public final class InspectCommand implements Callable<Integer> {
   }
 
   private void model() {
-    ModelSource source = ModelSource.of(path);
     if (Checkpoint.isCheckpoint(path)) {
       TrainerState state = Checkpoint.open(path).info().state();
       row("kind", "checkpoint, checksums right");
@@ -94,7 +93,7 @@ public final class InspectCommand implements Callable<Integer> {
     } else {
       row("kind", "model in Hugging Face's form");
     }
-    shape(source.config());
+    shape(Models.config(path));
   }
 
   private void shape(GptConfig config) {
@@ -143,7 +142,7 @@ public final class InspectCommand implements Callable<Integer> {
           last.validationLoss());
     }
     if (!checkpoints.isEmpty()) {
-      shape(new ModelSource(Checkpoints.folder(path, checkpoints.getLast())).config());
+      shape(Models.config(path));
     }
   }
 

@@ -7,7 +7,7 @@ import io.gptjava.cli.config.ResolvedSettings;
 import io.gptjava.cli.config.Setting;
 import io.gptjava.cli.config.Settings;
 import io.gptjava.cli.config.TrainConfigs;
-import io.gptjava.cli.model.ModelSource;
+import io.gptjava.cli.model.Models;
 import io.gptjava.cli.run.RunSettings;
 import io.gptjava.cli.run.TrainingSession;
 import io.gptjava.core.Failure;
@@ -67,7 +67,7 @@ public final class ResumeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (!ModelSource.isRun(run)) {
+    if (!Models.isRun(run)) {
       throw new GptException(
           Failure.CHECKPOINT,
           Files.exists(run)
@@ -85,7 +85,7 @@ public final class ResumeCommand implements Callable<Integer> {
     ResolvedSettings settings =
         RunSettings.read(run.resolve("config.json"), RunFolder.readConfig(run), changes());
     Availability.check(settings);
-    TrainConfig config = TrainConfigs.from(settings, ModelSource::of);
+    TrainConfig config = TrainConfigs.from(settings, Models::config);
     OptionalLong step = from == null ? OptionalLong.empty() : OptionalLong.of(from);
     return new TrainingSession(context, settings, config).resume(run, step);
   }

@@ -7,7 +7,7 @@ import io.gptjava.cli.config.Presets;
 import io.gptjava.cli.config.ResolvedSettings;
 import io.gptjava.cli.config.SettingsResolver;
 import io.gptjava.cli.config.TrainConfigs;
-import io.gptjava.cli.model.ModelSource;
+import io.gptjava.cli.model.Models;
 import io.gptjava.cli.run.RunPaths;
 import io.gptjava.cli.run.TrainingSession;
 import io.gptjava.train.config.TrainConfig;
@@ -80,7 +80,7 @@ public final class TrainCommand implements Callable<Integer> {
             Optional.ofNullable(config),
             context.environment());
     Availability.check(settings);
-    TrainConfig train = TrainConfigs.from(settings, ModelSource::of);
+    TrainConfig train = TrainConfigs.from(settings, Models::config);
     TrainingSession session = new TrainingSession(context, settings, train);
     if (dryRun) {
       return session.dryRun();

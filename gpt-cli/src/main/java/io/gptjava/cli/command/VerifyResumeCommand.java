@@ -8,7 +8,7 @@ import io.gptjava.cli.config.ResolvedSettings;
 import io.gptjava.cli.config.Settings;
 import io.gptjava.cli.config.SettingsResolver;
 import io.gptjava.cli.config.TrainConfigs;
-import io.gptjava.cli.model.ModelSource;
+import io.gptjava.cli.model.Models;
 import io.gptjava.cli.run.ResumeProof;
 import io.gptjava.train.config.TrainConfig;
 import java.nio.file.Path;
@@ -65,7 +65,7 @@ public final class VerifyResumeCommand implements Callable<Integer> {
     Layer whole = new Layer();
     whole.put(Settings.ALL.get("steps"), List.of(Integer.toString(2 * half)), "--steps", "flag");
     ResolvedSettings settings = SettingsResolver.change(asked, whole);
-    TrainConfig train = TrainConfigs.from(settings, ModelSource::of);
+    TrainConfig train = TrainConfigs.from(settings, Models::config);
     return new ResumeProof(context, settings, train, half).run();
   }
 }

@@ -1,6 +1,5 @@
 package io.gptjava.cli.config;
 
-import io.gptjava.cli.model.ModelSource;
 import io.gptjava.core.AdamWSettings;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
@@ -32,16 +31,16 @@ public final class TrainConfigs {
   /**
    * Builds the configuration.
    *
-   * @param find finds the weights of {@code --init-from}
+   * @param shapeOf reads the shape of the model that {@code --init-from} names
    * @throws GptException with {@link Failure#USAGE} if values do not fit together
    */
-  public static TrainConfig from(ResolvedSettings settings, Function<Path, ModelSource> find) {
-    return new TrainConfigs(settings).build(find);
+  public static TrainConfig from(ResolvedSettings settings, Function<Path, GptConfig> shapeOf) {
+    return new TrainConfigs(settings).build(shapeOf);
   }
 
-  private TrainConfig build(Function<Path, ModelSource> find) {
-    Optional<ModelSource> initFrom = settings.path("init-from").map(find);
-    GptConfig model = initFrom.map(ModelSource::config).map(this::adapt).orElseGet(this::model);
+  private TrainConfig build(Function<Path, GptConfig> shapeOf) {
+    Optional<Path> initFrom = settings.path("init-from");
+    GptConfig model = initFrom.map(shapeOf).map(this::adapt).orElseGet(this::model);
     if (model.vocabularySize() < TOKENS) {
       throw usage(
           "%s %d is less than the %d tokens of GPT-2's tokenizer; use a larger one"
@@ -54,7 +53,7 @@ public final class TrainConfigs {
         initFrom.isPresent()
             ? TrainConfig.Initialization.GPT2
             : choice(TrainConfig.Initialization.class, "initialization"),
-        initFrom.map(ModelSource::folder),
+        initFrom,
         batch(model),
         optimizer(),
         choice(TrainConfig.Precision.class, "precision"),

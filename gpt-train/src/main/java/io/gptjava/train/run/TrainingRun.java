@@ -183,7 +183,7 @@ public final class TrainingRun implements AutoCloseable {
 
   private static void initialize(Backend backend, TrainConfig config, GptModel model) {
     if (config.initFrom().isPresent()) {
-      try (ModelFolder source = ModelFolder.open(config.initFrom().get())) {
+      try (ModelFolder source = Checkpoints.openModel(config.initFrom().get())) {
         source.read(new FlatParameters(backend, model.layout(), model.weights().flat()));
       }
     } else {
