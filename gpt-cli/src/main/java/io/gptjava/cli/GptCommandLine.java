@@ -1,5 +1,6 @@
 package io.gptjava.cli;
 
+import io.gptjava.cli.command.BenchCommand;
 import io.gptjava.cli.command.CompletionCommand;
 import io.gptjava.cli.command.DoctorCommand;
 import io.gptjava.cli.command.EvaluateCommand;
@@ -71,6 +72,7 @@ public final class GptCommandLine implements Runnable {
     line.addSubcommand(new InspectCommand(context));
     line.addSubcommand(new DoctorCommand(context));
     line.addSubcommand("verify-resume", VerifyResumeCommand.create(context));
+    line.addSubcommand("bench", BenchCommand.create(context));
     line.addSubcommand(new CompletionCommand(context));
     line.setParameterExceptionHandler(errors)
         .setExecutionExceptionHandler(errors)

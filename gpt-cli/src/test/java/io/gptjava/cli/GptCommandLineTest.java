@@ -42,6 +42,11 @@ final class GptCommandLineTest {
         "tokenize none.txt --out x; 3; none.txt does not exist",
         "plot none; 3; metrics.jsonl",
         "inspect none; 3; none does not exist",
+        "bench; 2; gpt bench train",
+        "bench trian; 2; did you mean train?",
+        "bench train --steps 0; 2; --steps 0",
+        "bench train --lr 1; 2; Unknown option --lr",
+        "bench train --backend cuda; 4; --backend cuda is not part of this build",
         "'' ; 2; Unknown command",
       })
   void wrongInputHasItsExitCodeAndAShortMessage(String line, int code, String message) {
@@ -86,6 +91,7 @@ final class GptCommandLineTest {
         "inspect",
         "doctor",
         "verify-resume",
+        "bench",
         "completion"
       })
   void everyCommandExplainsItself(String command) {

@@ -14,9 +14,13 @@ public final class FlagOptions {
 
   /** Adds a flag for each setting, under the headings of its group. */
   public static void addTo(CommandSpec spec) {
+    addTo(spec, Settings.withFlags());
+  }
+
+  /** Adds a flag for some settings, under the headings of their groups. */
+  public static void addTo(CommandSpec spec, List<Setting> chosen) {
     for (Setting.Group group : Setting.Group.values()) {
-      List<Setting> settings =
-          Settings.withFlags().stream().filter(setting -> setting.group() == group).toList();
+      List<Setting> settings = chosen.stream().filter(setting -> setting.group() == group).toList();
       if (settings.isEmpty()) {
         continue;
       }

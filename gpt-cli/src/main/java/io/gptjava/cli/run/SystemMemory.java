@@ -52,7 +52,7 @@ public final class SystemMemory {
    *
    * @throws GptException with {@link Failure#CAPACITY}
    */
-  static void require(long bytes) {
+  public static void require(long bytes) {
     long available = availableBytes().orElse(Long.MAX_VALUE);
     if (bytes > available) {
       throw new GptException(

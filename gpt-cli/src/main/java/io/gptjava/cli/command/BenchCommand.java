@@ -1,0 +1,31 @@
+package io.gptjava.cli.command;
+
+import io.gptjava.cli.CliContext;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Holds the benchmarks. */
+@Command(
+    name = "bench",
+    description = "Measures speed on this machine and compares it with what the machine allows.",
+    footer = {"", "Example", "  gpt bench train --preset textbook"})
+public final class BenchCommand implements Runnable {
+  @Spec private CommandSpec spec;
+
+  private BenchCommand() {}
+
+  /** The command with its subcommands. */
+  public static CommandLine create(CliContext context) {
+    return new CommandLine(new BenchCommand())
+        .addSubcommand("train", BenchTrainCommand.create(context));
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(
+        spec.commandLine(), "Missing benchmark: gpt bench train times training steps");
+  }
+}

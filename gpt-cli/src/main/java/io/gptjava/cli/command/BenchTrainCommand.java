@@ -1,0 +1,143 @@
+package io.gptjava.cli.command;
+
+import io.gptjava.benchmarks.TrainBenchmark;
+import io.gptjava.benchmarks.TrainBenchmarkReport;
+import io.gptjava.benchmarks.TrainBenchmarkResult;
+import io.gptjava.cli.CliContext;
+import io.gptjava.cli.GptVersion;
+import io.gptjava.cli.config.Availability;
+import io.gptjava.cli.config.FlagOptions;
+import io.gptjava.cli.config.Layer;
+import io.gptjava.cli.config.ResolvedSettings;
+import io.gptjava.cli.config.Setting;
+import io.gptjava.cli.config.Settings;
+import io.gptjava.cli.config.SettingsResolver;
+import io.gptjava.cli.config.TrainConfigs;
+import io.gptjava.cli.model.Models;
+import io.gptjava.cli.run.RunMemory;
+import io.gptjava.cli.run.SystemMemory;
+import io.gptjava.core.Backend;
+import io.gptjava.core.BackendOptions;
+import io.gptjava.core.Backends;
+import io.gptjava.train.config.TrainConfig;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Times training steps. */
+@Command(
+    name = "train",
+    abbreviateSynopsis = true,
+    description = {
+      "Times whole training steps on random tokens and, between them, what the machine allows: the"
+          + " step's matrix products alone and AdamW at memory speed.",
+      "",
+      "Shape and batch come from --preset (default: textbook) and the flags below; --steps is the"
+          + " number of timed steps (default: 15), which follow enough others to warm up. A step is one"
+          + " micro-batch."
+    },
+    footer = {
+      "",
+      "Examples",
+      "  gpt bench train --preset textbook",
+      "  gpt bench train --preset gpt2-124m --batch-size 1 --steps 5 --json"
+    })
+public final class BenchTrainCommand implements Callable<Integer> {
+  private static final String DEFAULT_PRESET = "textbook";
+
+  /** The settings of a run that change what a step costs. */
+  private static final List<Setting> SETTINGS =
+      Stream.of(
+              "preset",
+              "layers",
+              "heads",
+              "width",
+              "context-length",
+              "vocab-size",
+              "dropout",
+              "qkv-bias",
+              "tie-embeddings",
+              "batch-size",
+              "sequence-length",
+              "steps",
+              "seed",
+              "backend",
+              "threads")
+          .map(Settings.ALL::get)
+          .toList();
+
+  private final CliContext context;
+
+  @Spec private CommandSpec spec;
+
+  @Option(names = "--json", description = "Print one JSON object instead of tables.")
+  private boolean json;
+
+  private BenchTrainCommand(CliContext context) {
+    this.context = context;
+  }
+
+  /** The command with a flag for every setting that it heeds. */
+  static CommandSpec create(CliContext context) {
+    CommandSpec spec = CommandSpec.forAnnotatedObject(new BenchTrainCommand(context));
+    FlagOptions.addTo(spec, SETTINGS);
+    return spec;
+  }
+
+  @Override
+  public Integer call() {
+    ResolvedSettings settings = settings();
+    Availability.check(settings);
+    TrainConfig config = TrainConfigs.from(settings, Models::config);
+    try (Backend backend =
+        Backends.open(
+            settings.text("backend"),
+            new BackendOptions(settings.integer("device"), settings.integer("threads")))) {
+      SystemMemory.require(RunMemory.ledger(backend, config).totalBytes());
+      TrainBenchmarkResult result =
+          TrainBenchmark.run(
+              backend, benchmark(settings, config), GptVersion.number(), Optional.empty());
+      if (json) {
+        context.out().println(TrainBenchmarkReport.json(result));
+      } else {
+        context.out().print(TrainBenchmarkReport.text(result));
+      }
+    }
+    return 0;
+  }
+
+  private ResolvedSettings settings() {
+    Layer flags = FlagOptions.layer(spec.commandLine().getParseResult());
+    ResolvedSettings settings =
+        SettingsResolver.resolve(flags, Optional.empty(), context.environment());
+    if (!settings.given("preset")) {
+      flags.put(Settings.ALL.get("preset"), List.of(DEFAULT_PRESET), "--preset", "default");
+      settings = SettingsResolver.resolve(flags, Optional.empty(), context.environment());
+    }
+    // A preset's large batch of many micro-batches: one of them is what a step here computes.
+    Layer oneMicroBatch = new Layer();
+    oneMicroBatch.put(Settings.ALL.get("accumulate"), List.of("1"), "--accumulate", "default");
+    return SettingsResolver.change(settings, oneMicroBatch);
+  }
+
+  private TrainBenchmark.Settings benchmark(ResolvedSettings settings, TrainConfig config) {
+    TrainBenchmark.Settings usual = TrainBenchmark.Settings.textbook();
+    long steps = settings.given("steps") ? settings.longInteger("steps") : usual.steps();
+    if (steps > Integer.MAX_VALUE) {
+      throw Usage.error("--steps %d are more than a benchmark can time; use fewer", steps);
+    }
+    return new TrainBenchmark.Settings(
+        config.model(),
+        config.batch().batchSize(),
+        config.batch().sequenceLength(),
+        usual.maximumWarmupSteps(),
+        (int) steps,
+        settings.integer("threads"),
+        config.seed());
+  }
+}
