@@ -8,8 +8,6 @@ public final class HostMemory implements AutoCloseable {
   /** Alignment of every allocation: a cache line, and an AVX-512 vector. */
   public static final long ALIGNMENT = 64;
 
-  private static final long HUGE_PAGE = 2L << 20;
-
   private final Arena arena = Arena.ofShared();
 
   /**
@@ -18,16 +16,27 @@ public final class HostMemory implements AutoCloseable {
    * @throws GptException with {@link Failure#CAPACITY} if the system refuses
    */
   public Memory allocate(String role, long bytes) {
-    try {
-      long alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : ALIGNMENT;
-      return new Memory(role, arena.allocate(Math.max(bytes, 1), alignment), true);
-    } catch (OutOfMemoryError e) {
-      throw new GptException(
-          Failure.CAPACITY,
-          "%s needs %,d MiB that the system does not have; lower --batch-size, --context-length or the model"
-              .formatted(role, bytes >> 20),
-          e);
+    if (bytes >= HugePages.SIZE && HugePages.linux().isPresent()) {
+      MemorySegment segment =
+          HugePages.linux()
+              .get()
+              .allocate(arena, bytes)
+              .orElseThrow(() -> refused(role, bytes, null));
+      return new Memory(role, segment, true);
     }
+    try {
+      return new Memory(role, arena.allocate(Math.max(bytes, 1), ALIGNMENT), true);
+    } catch (OutOfMemoryError e) {
+      throw refused(role, bytes, e);
+    }
+  }
+
+  private static GptException refused(String role, long bytes, Throwable cause) {
+    return new GptException(
+        Failure.CAPACITY,
+        "%s need %,d MiB that the system does not have; lower --batch-size, --context-length or the model"
+            .formatted(role, bytes >> 20),
+        cause);
   }
 
   /** Copies host bytes into a host tensor of the same byte size. */

@@ -55,6 +55,7 @@ final class AttentionBackward {
       HeadBlocks.load(qkv, from, shape.packedStride(), rows, size, shape.scale(), queries, 0);
       long plain = shape.plain(sample, first, head);
       HeadBlocks.load(dOut, plain, shape.plainStride(), rows, size, 1, dOutputs, 0);
+      fetchOut(out, plain, shape.plainStride(), rows, size);
       for (int r = 0; r < rows; r++) {
         logSums[r] = logSumExp.get(JAVA_FLOAT, shape.statistic(sample, head, first + r));
         corrections[r] = correction(out, plain + r * shape.plainStride(), r, size);
@@ -103,6 +104,16 @@ final class AttentionBackward {
     }
   }
 
+  /** Brings the rows that the corrections need into the cache. */
+  private void fetchOut(MemorySegment out, long from, long stride, int rows, int headSize) {
+    float touched = 0;
+    for (int chunk = 0; chunk * SIZE < headSize; chunk++) {
+      int columns = HeadBlocks.columns(headSize, chunk);
+      touched += HeadBlocks.fetch(out, from + chunk * SIZE * 4L, stride, rows, columns);
+    }
+    corrections[0] = touched; // overwritten, but not before the rows have come
+  }
+
   /** D of one row: dOut, which is in its block already, times out. */
   private float correction(MemorySegment out, long at, int r, int headSize) {
     FloatVector sum = FloatVector.zero(Vectors.F);
@@ -136,19 +147,17 @@ final class AttentionBackward {
     if (drop) {
       mask.draw(shape, sample, head, block, key);
     }
-    boolean masked = diagonal || shape.firstVisible() != null;
-    for (int r = 0; r < rows; r++) {
-      int end = diagonal ? r + 1 : SIZE;
-      int columns = ScoreMask.padded(end);
-      if (masked) {
-        int start = Math.max(0, shape.first(sample, block * SIZE + r) - key * SIZE);
-        ScoreMask.hide(scores, r * SIZE, Math.min(start, end), end);
+    if (diagonal || shape.firstVisible() != null) {
+      for (int r = 0; r < rows; r++) {
+        int end = diagonal ? r + 1 : SIZE;
+        long start = shape.first(sample, block * SIZE + r) - (long) key * SIZE;
+        ScoreMask.hide(scores, r * SIZE, Math.clamp(start, 0, end), end);
       }
-      if (drop) {
-        slopesDropped(r, columns);
-      } else {
-        slopes(r, columns);
-      }
+    }
+    if (drop) {
+      slopesDropped(rows, diagonal);
+    } else {
+      slopes(rows, diagonal);
     }
     int keyCount = shape.rows(key);
     for (int chunk = 0; chunk < chunks; chunk++) {
@@ -176,29 +185,36 @@ final class AttentionBackward {
     }
   }
 
-  /** From S and dOut·vᵀ to P and dS of one row, without dropout. */
-  private void slopes(int r, int columns) {
-    FloatVector logSum = FloatVector.broadcast(Vectors.F, logSums[r]);
-    FloatVector correction = FloatVector.broadcast(Vectors.F, corrections[r]);
-    for (int c = r * SIZE; c < r * SIZE + columns; c += STEP) {
-      FloatVector p = VectorMath.exp(FloatVector.fromArray(Vectors.F, scores, c).sub(logSum));
-      FloatVector dP = FloatVector.fromArray(Vectors.F, slopes, c);
-      p.intoArray(scores, c);
-      p.mul(dP.sub(correction)).intoArray(slopes, c);
+  /** From S and dOut·vᵀ to P and dS, without dropout. */
+  private void slopes(int rows, boolean diagonal) {
+    for (int r = 0; r < rows; r++) {
+      FloatVector logSum = FloatVector.broadcast(Vectors.F, logSums[r]);
+      FloatVector correction = FloatVector.broadcast(Vectors.F, corrections[r]);
+      int end = r * SIZE + (diagonal ? ScoreMask.padded(r + 1) : SIZE);
+      for (int c = r * SIZE; c < end; c += STEP) {
+        FloatVector dP = FloatVector.fromArray(Vectors.F, slopes, c);
+        FloatVector p = SoftmaxWeight.of(FloatVector.fromArray(Vectors.F, scores, c).sub(logSum));
+        p.intoArray(scores, c);
+        p.mul(dP.sub(correction)).intoArray(slopes, c);
+      }
     }
   }
 
-  /** From S and dOut·vᵀ to M ⊙ P and dS of one row. */
-  private void slopesDropped(int r, int columns) {
-    FloatVector logSum = FloatVector.broadcast(Vectors.F, logSums[r]);
-    FloatVector correction = FloatVector.broadcast(Vectors.F, corrections[r]);
-    for (int c = 0; c < columns; c += STEP) {
-      int at = r * SIZE + c;
-      FloatVector factor = mask.factor(r, c);
-      FloatVector p = VectorMath.exp(FloatVector.fromArray(Vectors.F, scores, at).sub(logSum));
-      FloatVector dP = FloatVector.fromArray(Vectors.F, slopes, at).mul(factor);
-      p.mul(factor).intoArray(scores, at);
-      p.mul(dP.sub(correction)).intoArray(slopes, at);
+  /** From S and dOut·vᵀ to M ⊙ P and dS. */
+  private void slopesDropped(int rows, boolean diagonal) {
+    float[] factors = mask.factors();
+    for (int r = 0; r < rows; r++) {
+      FloatVector logSum = FloatVector.broadcast(Vectors.F, logSums[r]);
+      FloatVector correction = FloatVector.broadcast(Vectors.F, corrections[r]);
+      int end = diagonal ? ScoreMask.padded(r + 1) : SIZE;
+      for (int c = 0; c < end; c += STEP) {
+        int at = r * SIZE + c;
+        FloatVector factor = FloatVector.fromArray(Vectors.F, factors, ScoreMask.factor(r, c));
+        FloatVector dP = FloatVector.fromArray(Vectors.F, slopes, at).mul(factor);
+        FloatVector p = SoftmaxWeight.of(FloatVector.fromArray(Vectors.F, scores, at).sub(logSum));
+        p.mul(factor).intoArray(scores, at);
+        p.mul(dP.sub(correction)).intoArray(slopes, at);
+      }
     }
   }
 }

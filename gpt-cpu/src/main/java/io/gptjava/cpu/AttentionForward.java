@@ -111,24 +111,11 @@ final class AttentionForward {
     if (drop) {
       mask.draw(shape, sample, head, block, key);
     }
-    boolean masked = diagonal || shape.firstVisible() != null;
-    for (int r = 0; r < rows; r++) {
-      int start = 0;
-      int end = diagonal ? r + 1 : SIZE;
-      if (masked) {
-        start = Math.max(0, shape.first(sample, block * SIZE + r) - key * SIZE);
-        if (start >= end) {
-          Arrays.fill(scores, r * SIZE, r * SIZE + ScoreMask.padded(end), 0);
-          continue;
-        }
-        ScoreMask.hide(scores, r * SIZE, start, end);
-      }
-      reference(r, start, ScoreMask.padded(end), chunks);
-      if (drop) {
-        weightsDropped(r, ScoreMask.padded(end));
-      } else {
-        weights(r, ScoreMask.padded(end));
-      }
+    prepareRows(shape, sample, block, key, rows, diagonal);
+    if (drop) {
+      weightsDropped(rows, diagonal);
+    } else {
+      weights(rows, diagonal);
     }
     for (int chunk = 0; chunk < chunks; chunk++) {
       int columns = HeadBlocks.columns(shape.headSize(), chunk);
@@ -139,6 +126,23 @@ final class AttentionForward {
       } else {
         BlockProduct.multiply(
             scores, 0, values, at, outputs, chunk * AREA, rows, columns, SIZE, true);
+      }
+    }
+  }
+
+  /** Hides what the queries do not see, and settles the reference of each row. */
+  private void prepareRows(
+      AttentionShape shape, int sample, int block, int key, int rows, boolean diagonal) {
+    boolean masked = diagonal || shape.firstVisible() != null;
+    for (int r = 0; r < rows; r++) {
+      int start = 0;
+      int end = diagonal ? r + 1 : SIZE;
+      if (masked) {
+        start = Math.clamp(shape.first(sample, block * SIZE + r) - (long) key * SIZE, 0, end);
+        ScoreMask.hide(scores, r * SIZE, start, end);
+      }
+      if (start < end) {
+        reference(r, start, ScoreMask.padded(end), shape.chunks());
       }
     }
   }
@@ -176,27 +180,40 @@ final class AttentionForward {
     }
   }
 
-  private void weights(int r, int columns) {
-    FloatVector sum = FloatVector.fromArray(Vectors.F, sums, r * STEP);
-    FloatVector reference = FloatVector.broadcast(Vectors.F, references[r]);
-    for (int c = r * SIZE; c < r * SIZE + columns; c += STEP) {
-      FloatVector p = VectorMath.exp(FloatVector.fromArray(Vectors.F, scores, c).sub(reference));
-      sum = sum.add(p);
-      p.intoArray(scores, c);
-    }
-    sum.intoArray(sums, r * STEP);
+  /** What the row's scores are shifted by: any number where it has not seen a key yet. */
+  private float shift(int r) {
+    return references[r] == Float.NEGATIVE_INFINITY ? 0 : references[r];
   }
 
-  private void weightsDropped(int r, int columns) {
-    FloatVector sum = FloatVector.fromArray(Vectors.F, sums, r * STEP);
-    FloatVector reference = FloatVector.broadcast(Vectors.F, references[r]);
-    for (int c = 0; c < columns; c += STEP) {
-      FloatVector s = FloatVector.fromArray(Vectors.F, scores, r * SIZE + c);
-      FloatVector p = VectorMath.exp(s.sub(reference));
-      sum = sum.add(p);
-      p.mul(mask.factor(r, c)).intoArray(scores, r * SIZE + c);
+  private void weights(int rows, boolean diagonal) {
+    for (int r = 0; r < rows; r++) {
+      FloatVector sum = FloatVector.fromArray(Vectors.F, sums, r * STEP);
+      FloatVector shift = FloatVector.broadcast(Vectors.F, shift(r));
+      int end = r * SIZE + (diagonal ? ScoreMask.padded(r + 1) : SIZE);
+      for (int c = r * SIZE; c < end; c += STEP) {
+        FloatVector p = SoftmaxWeight.of(FloatVector.fromArray(Vectors.F, scores, c).sub(shift));
+        sum = sum.add(p);
+        p.intoArray(scores, c);
+      }
+      sum.intoArray(sums, r * STEP);
     }
-    sum.intoArray(sums, r * STEP);
+  }
+
+  private void weightsDropped(int rows, boolean diagonal) {
+    float[] factors = mask.factors();
+    for (int r = 0; r < rows; r++) {
+      FloatVector sum = FloatVector.fromArray(Vectors.F, sums, r * STEP);
+      FloatVector shift = FloatVector.broadcast(Vectors.F, shift(r));
+      int end = diagonal ? ScoreMask.padded(r + 1) : SIZE;
+      for (int c = 0; c < end; c += STEP) {
+        FloatVector s = FloatVector.fromArray(Vectors.F, scores, r * SIZE + c);
+        FloatVector p = SoftmaxWeight.of(s.sub(shift));
+        sum = sum.add(p);
+        FloatVector factor = FloatVector.fromArray(Vectors.F, factors, ScoreMask.factor(r, c));
+        p.mul(factor).intoArray(scores, r * SIZE + c);
+      }
+      sum.intoArray(sums, r * STEP);
+    }
   }
 
   private void finish(

@@ -21,7 +21,7 @@ final class GemmKernel {
   /**
    * Most terms a call sums: panels of A stay in the first-level cache, those of B in the second.
    */
-  static final int DEPTH = 256;
+  static final int DEPTH = 384;
 
   private static final long WARM_UP_NANOS = 1_500_000_000;
   private static final int WARM_UP_CALLS = 400;

@@ -7,177 +7,182 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Copies a matrix into panels: groups of {@code width} rows of A, or columns of B, stored term
- * after term, so that the kernel reads memory straight ahead. Lines beyond the matrix become zeros.
- *
- * <p>"Lines" are rows of A or columns of B; "terms" are what the product sums over. Panels lie
- * slice after slice ({@link GemmKernel#DEPTH} terms each), within a slice line after line.
+ * Copies slices of the factors (at most {@link GemmKernel#DEPTH} terms) into panels that the kernel
+ * reads straight ahead: {@link GemmKernel#ROWS} rows of A, or {@link GemmKernel#COLUMNS} columns of
+ * B, term after term. Lines beyond the matrix become zeros.
  */
 final class GemmPacker {
   private static final ByteOrder ORDER = ByteOrder.nativeOrder();
   private static final int L = Vectors.F.length();
 
-  /** Floats between panels, so that they do not all fall on the same cache sets. */
-  private static final int PAD = 16;
+  /**
+   * Floats that a panel of A takes: between two lies what the last term's whole vectors overwrite.
+   */
+  static final int PANEL_A = GemmKernel.DEPTH * GemmKernel.ROW_STRIDE + 16;
 
-  /** Terms that are staged at a time: as many as the first-level cache holds for a panel. */
-  private static final int CHUNK = 64;
+  /** Floats that a panel of B takes; the gap keeps panels off each other's cache sets. */
+  static final int PANEL_B = GemmKernel.DEPTH * GemmKernel.COLUMNS + 16;
 
-  /** Floats from one staged line to the next. */
-  private static final int STAGED_STRIDE = CHUNK + 16;
+  /**
+   * Panels of A that are packed together, and terms that are staged for them at a time. Memory is
+   * read along its rows as far as the staging area, a part of the second-level cache, allows: many
+   * terms of few rows of A, or many rows of few terms of a transposed one.
+   */
+  private static final int GROUP = 8;
 
-  /** Scratch that one thread packs with. */
+  private static final int CHUNK = GemmKernel.DEPTH;
+  private static final int GROUP_TRANSPOSED = 32;
+  private static final int CHUNK_TRANSPOSED = 64;
+
+  /** Scratch that a thread packs A with. */
   static final int STAGING_FLOATS =
-      STAGED_STRIDE * Math.max(GemmKernel.COLUMNS, GemmKernel.ROW_STRIDE);
+      Math.max(CHUNK * staged(GROUP), CHUNK_TRANSPOSED * staged(GROUP_TRANSPOSED));
 
-  private final boolean linesAreRows;
-  private final int width;
-  private final int stride;
-  private final int panelFloats;
+  private GemmPacker() {}
 
-  /**
-   * A packer for one operand.
-   *
-   * @param linesAreRows whether it is A
-   * @param width lines in a panel
-   * @param stride floats from one term to the next, at least {@code width}
-   */
-  GemmPacker(boolean linesAreRows, int width, int stride) {
-    this.linesAreRows = linesAreRows;
-    this.width = width;
-    this.stride = stride;
-    this.panelFloats = GemmKernel.DEPTH * stride + PAD;
+  /** Floats from one staged term to the next: whole vectors may be read from any of its panels. */
+  private static int staged(int group) {
+    return (group * GemmKernel.ROWS + 2 * L) / L * L;
   }
 
-  /** Panels for so many lines. */
-  int panels(int lines) {
-    return (lines + width - 1) / width;
-  }
-
-  /** Floats that a block of lines by terms takes, packed. */
-  long floats(int lines, int terms) {
-    return (long) slices(terms) * panels(lines) * panelFloats;
-  }
-
-  /** Slices for so many terms. */
-  static int slices(int terms) {
-    return (terms + GemmKernel.DEPTH - 1) / GemmKernel.DEPTH;
-  }
-
-  /** Where a panel begins, relative to the block. */
-  int offset(int slice, int panel, int panels) {
-    return (slice * panels + panel) * panelFloats;
+  /** Panels of A that one call of {@link #rows} packs. */
+  static int group(GemmOperand a) {
+    return a.transposed() ? GROUP_TRANSPOSED : GROUP;
   }
 
   /**
-   * Packs some terms of some panels.
+   * Packs a slice of a group of panels of A.
    *
-   * @param operand the factor
-   * @param line its first line in the block
-   * @param lines lines in the block
-   * @param term first term in the factor
-   * @param from the same term, counted in the block; within one slice with the others
-   * @param count terms to pack
-   * @param first first panel to pack
-   * @param end panel to stop before
-   * @param packed receives the block
-   * @param base where the block begins
-   * @param staging where {@link #STAGING_FLOATS} of scratch begin
+   * @param a the left factor
+   * @param row first row
+   * @param rows rows there are, at most those of {@link #group} panels
+   * @param term first term
+   * @param terms at most {@link GemmKernel#DEPTH}
+   * @param packed receives the panels at {@code to}, {@link #PANEL_A} apart
+   * @param staging where {@link #STAGING_FLOATS} of scratch begin in it
    */
-  void pack(
-      GemmOperand operand,
+  static void rows(
+      GemmOperand a, int row, int rows, int term, int terms, float[] packed, int to, int staging) {
+    int panels = (rows + GemmKernel.ROWS - 1) / GemmKernel.ROWS;
+    int chunk = a.transposed() ? CHUNK_TRANSPOSED : CHUNK;
+    int stride = staged(group(a));
+    for (int from = 0; from < terms; from += chunk) {
+      int count = Math.min(chunk, terms - from);
+      stage(a, row, rows, term + from, count, packed, staging, stride);
+      for (int panel = 0; panel < panels; panel++) {
+        int target = to + panel * PANEL_A + from * GemmKernel.ROW_STRIDE;
+        spread(packed, staging + panel * GemmKernel.ROWS, stride, target, count);
+      }
+    }
+  }
+
+  /** Whole vectors spill into the next term, which is written after, or into the gap. */
+  private static void spread(float[] packed, int from, int stride, int to, int terms) {
+    for (int p = 0; p < terms; p++) {
+      for (int r = 0; r < GemmKernel.ROWS; r += L) {
+        FloatVector.fromArray(Vectors.F, packed, from + p * stride + r)
+            .intoArray(packed, to + p * GemmKernel.ROW_STRIDE + r);
+      }
+    }
+  }
+
+  /** Terms of the rows, each term's rows side by side, the rest of the group zero. */
+  private static void stage(
+      GemmOperand a,
+      int row,
+      int rows,
+      int term,
+      int terms,
+      float[] packed,
+      int staging,
+      int stride) {
+    if (rows < group(a) * GemmKernel.ROWS) {
+      Arrays.fill(packed, staging, staging + terms * stride, 0f);
+    }
+    if (a.transposed()) {
+      for (int p = 0; p < terms; p++) {
+        long source = ((term + p) * a.leading() + row) * Float.BYTES;
+        MemorySegment.copy(
+            a.data(), ValueLayout.JAVA_FLOAT, source, packed, staging + p * stride, rows);
+      }
+    } else {
+      transpose(a, row, rows, term, terms, packed, staging, stride);
+    }
+  }
+
+  /**
+   * Packs a slice of neighbouring panels of B.
+   *
+   * @param b the right factor
+   * @param column first column
+   * @param columns columns there are; a last panel that they do not fill is filled with zeros
+   * @param term first term
+   * @param terms at most {@link GemmKernel#DEPTH}
+   * @param packed receives the panels at {@code to}, {@link #PANEL_B} apart
+   */
+  static void columns(
+      GemmOperand b, int column, int columns, int term, int terms, float[] packed, int to) {
+    int whole = columns / GemmKernel.COLUMNS;
+    int rest = columns % GemmKernel.COLUMNS;
+    if (rest > 0) {
+      int last = to + whole * PANEL_B;
+      Arrays.fill(packed, last, last + terms * GemmKernel.COLUMNS, 0f);
+    }
+    if (b.transposed()) {
+      for (int j = 0; j < columns; j += GemmKernel.COLUMNS) {
+        int lines = Math.min(GemmKernel.COLUMNS, columns - j);
+        transpose(b, column + j, lines, term, terms, packed, to, GemmKernel.COLUMNS);
+        to += PANEL_B;
+      }
+      return;
+    }
+    for (int p = 0; p < terms; p++) {
+      long source = ((term + p) * b.leading() + column) * Float.BYTES;
+      int target = to + p * GemmKernel.COLUMNS;
+      for (int panel = 0; panel < whole; panel++) {
+        for (int j = 0; j < GemmKernel.COLUMNS; j += L) {
+          FloatVector.fromMemorySegment(Vectors.F, b.data(), source, ORDER)
+              .intoArray(packed, target + j);
+          source += L * Float.BYTES;
+        }
+        target += PANEL_B;
+      }
+      if (rest > 0) {
+        MemorySegment.copy(b.data(), ValueLayout.JAVA_FLOAT, source, packed, target, rest);
+      }
+    }
+  }
+
+  /** Lines whose terms lie side by side in memory, written term after term. */
+  private static void transpose(
+      GemmOperand matrix,
       int line,
       int lines,
       int term,
-      int from,
-      int count,
-      int first,
-      int end,
+      int terms,
       float[] packed,
-      int base,
-      int staging) {
-    int slice = from / GemmKernel.DEPTH;
-    int within = from % GemmKernel.DEPTH * stride;
-    int panels = panels(lines);
-    if (operand.transposed() == linesAreRows) {
-      int to = base + offset(slice, first, panels) + within;
-      int skipped = first * width;
-      long at = term * operand.leading() + line + skipped;
-      int used = Math.min(lines, end * width) - skipped;
-      straight(operand, at, lines - skipped, used, count, packed, to);
-      return;
-    }
-    for (int panel = first; panel < end; panel++) {
-      int skipped = panel * width;
-      int to = base + offset(slice, panel, panels) + within;
-      long at = (line + skipped) * operand.leading() + term;
-      int used = Math.min(lines - skipped, width);
-      for (int p = 0; p < count; p += CHUNK) {
-        int terms = Math.min(CHUNK, count - p);
-        transposing(operand, at + p, used, terms, packed, to + p * stride, staging);
-      }
-    }
-  }
-
-  /**
-   * Packs some terms of neighbouring panels from a matrix whose lines are contiguous per term
-   * (row-major B, or A given transposed), reading along the lines.
-   */
-  private void straight(
-      GemmOperand operand, long at, int readable, int used, int terms, float[] packed, int to) {
-    int wide = (width + L - 1) / L * L;
-    // Whole vectors spill into the next terms, which are written after them; the last terms' do
-    // not.
-    int spilling = terms - (wide - width + stride - 1) / stride;
-    for (int p = 0; p < terms; p++) {
-      long source = (at + p * operand.leading()) * Float.BYTES;
-      int target = to + p * stride;
-      int line = 0;
-      for (; p < spilling && line + wide <= readable && line < used; line += width) {
-        copy(operand.data(), source + (long) line * Float.BYTES, packed, target, wide);
-        target += panelFloats;
-      }
-      for (; line < used; line += width) {
-        for (int r = 0; r < width; r++) {
-          long from = source + (long) (line + r) * Float.BYTES;
-          packed[target + r] =
-              line + r < used ? operand.data().get(ValueLayout.JAVA_FLOAT, from) : 0;
+      int to,
+      int stride) {
+    int size = BlockTranspose.AVAILABLE ? BlockTranspose.SIZE : 1;
+    long rowBytes = matrix.leading() * Float.BYTES;
+    int blockTerms = terms / size * size;
+    int blockLines = lines / size * size;
+    if (BlockTranspose.AVAILABLE) {
+      for (int r = 0; r < blockLines; r += size) {
+        for (int p = 0; p < blockTerms; p += size) {
+          long source = (line + r) * rowBytes + (long) (term + p) * Float.BYTES;
+          BlockTranspose.run(matrix.data(), source, rowBytes, packed, to + p * stride + r, stride);
         }
-        target += panelFloats;
       }
+    } else {
+      blockTerms = 0;
     }
-  }
-
-  private static void copy(MemorySegment matrix, long source, float[] packed, int to, int floats) {
-    for (int r = 0; r < floats; r += L) {
-      FloatVector.fromMemorySegment(Vectors.F, matrix, source + (long) r * Float.BYTES, ORDER)
-          .intoArray(packed, to + r);
-    }
-  }
-
-  /**
-   * Packs some terms of one panel from a matrix whose terms are contiguous per line (row-major A,
-   * or B given transposed): the lines are staged, then spread over the terms.
-   */
-  private void transposing(
-      GemmOperand operand, long at, int used, int terms, float[] packed, int to, int staging) {
-    for (int r = 0; r < used; r++) {
-      long source = (at + r * operand.leading()) * Float.BYTES;
-      int row = staging + r * STAGED_STRIDE;
-      MemorySegment.copy(operand.data(), ValueLayout.JAVA_FLOAT, source, packed, row, terms);
-    }
-    for (int r = used; r < width; r++) {
-      int row = staging + r * STAGED_STRIDE;
-      Arrays.fill(packed, row, row + terms, 0f);
-    }
-    for (int r = 0; r < width; r++) {
-      spread(packed, staging + r * STAGED_STRIDE, terms, to + r, stride);
-    }
-  }
-
-  private static void spread(float[] packed, int from, int count, int to, int stride) {
-    for (int p = 0; p < count; p++) {
-      packed[to + p * stride] = packed[from + p];
+    for (int r = 0; r < lines; r++) {
+      long source = (line + r) * rowBytes + (long) term * Float.BYTES;
+      for (int p = r < blockLines ? blockTerms : 0; p < terms; p++) {
+        packed[to + p * stride + r] =
+            matrix.data().get(ValueLayout.JAVA_FLOAT, source + (long) p * Float.BYTES);
+      }
     }
   }
 }

@@ -19,6 +19,12 @@ final class HeadBlocks {
   private static final int STEP = Vectors.F.length();
   private static final IntVector LANE = IntVector.zero(Vectors.I).addIndex(1);
 
+  /** Rows that are fetched before they are copied. */
+  static final int FETCHED = 16;
+
+  /** Floats of a cache line. */
+  private static final int LINE = 16;
+
   private HeadBlocks() {}
 
   /** Number of 64-wide blocks that cover a length. */
@@ -54,20 +60,41 @@ final class HeadBlocks {
       int at) {
     for (int chunk = 0; chunk * SIZE < headSize; chunk++) {
       int block = at + chunk * BlockProduct.AREA;
-      long first = from + chunk * SIZE * 4L;
-      if (columns(headSize, chunk) == SIZE) {
-        loadFull(segment, first, stride, rows, factor, blocks, block);
-      } else {
-        for (int r = 0; r < rows; r++) {
-          int columns = columns(headSize, chunk);
-          loadRow(segment, first + r * stride, columns, factor, blocks, block + r * SIZE);
+      int columns = columns(headSize, chunk);
+      for (int r = 0; r < rows; r += FETCHED) {
+        int count = Math.min(FETCHED, rows - r);
+        long first = from + r * stride + chunk * SIZE * 4L;
+        int to = block + r * SIZE;
+        blocks[to] = fetch(segment, first, stride, count, columns);
+        if (columns == SIZE) {
+          loadFull(segment, first, stride, count, factor, blocks, to);
+        } else {
+          for (int i = 0; i < count; i++) {
+            loadRow(segment, first + i * stride, columns, factor, blocks, to + i * SIZE);
+          }
         }
       }
       Arrays.fill(blocks, block + rows * SIZE, block + BlockProduct.AREA, 0);
     }
   }
 
-  /** Loads whole rows: few instructions a row let the processor fetch several rows at a time. */
+  /**
+   * Brings some rows into the cache. The rows of a head are too far apart for the processor to
+   * foresee, and the loop that copies them keeps few of them under way; this one many.
+   *
+   * @return something that depends on all of them, so that no compiler leaves them out
+   */
+  static float fetch(MemorySegment segment, long from, long stride, int rows, int columns) {
+    float touched = 0;
+    for (int r = 0; r < rows; r++) {
+      long row = from + r * stride;
+      for (int c = 0; c < columns; c += LINE) {
+        touched += segment.get(JAVA_FLOAT, row + c * 4L);
+      }
+    }
+    return touched;
+  }
+
   private static void loadFull(
       MemorySegment segment,
       long from,

@@ -68,9 +68,13 @@ final class ScoreMask {
     }
   }
 
-  /** Factors (0 or the scale) of a vector of weights from a column that is a multiple of it. */
-  FloatVector factor(int row, int column) {
-    return FloatVector.fromArray(
-        Vectors.F, factors, ((column >> 4) * SIZE + row) * 16 + (column & 15));
+  /** Factors (0 or the scale) that {@link #draw} left, each at its {@link #factor}. */
+  float[] factors() {
+    return factors;
+  }
+
+  /** Where the factors of a vector of weights are, from a column that is a multiple of it. */
+  static int factor(int row, int column) {
+    return ((column >> 4) * SIZE + row) * 16 + (column & 15);
   }
 }

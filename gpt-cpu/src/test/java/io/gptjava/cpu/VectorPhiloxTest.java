@@ -71,7 +71,7 @@ class VectorPhiloxTest {
       for (int r = 0; r < shape.rows(block[0]); r++) {
         int i = 64 * block[0] + r;
         for (int c = 0; c < 64; c += Vectors.F.length()) {
-          float[] factors = mask.factor(r, c).toArray();
+          int at = ScoreMask.factor(r, c);
           for (int lane = 0; lane < Vectors.F.length(); lane++) {
             int j = 64 * block[1] + c + lane;
             if (j <= i) {
@@ -81,7 +81,8 @@ class VectorPhiloxTest {
                       dropout,
                       DropoutLayout.attentionBlock(head, sequence, i, j),
                       DropoutLayout.attentionLane(i, j));
-              assertEquals(bits >= dropout.threshold() ? dropout.scale() : 0, factors[lane]);
+              assertEquals(
+                  bits >= dropout.threshold() ? dropout.scale() : 0, mask.factors()[at + lane]);
             }
           }
         }
