@@ -62,6 +62,8 @@ class LibraryExampleTest {
         Files.readString(module.resolve("src/test/java/io/gptjava/train/LibraryExampleTest.java"));
     String body = source.substring(source.indexOf(BEGIN) + BEGIN.length(), source.indexOf(END));
     String readme = Files.readString(module.resolveSibling("README.md"));
-    assertTrue(readme.contains("```java\n" + body.stripIndent() + "```"), body.stripIndent());
+    // stripIndent would take the empty line after the last newline for the least indented.
+    String example = body.stripTrailing().stripIndent() + "\n";
+    assertTrue(readme.contains("```java\n" + example + "```"), example);
   }
 }
