@@ -55,7 +55,6 @@ final class AttentionBackward {
       HeadBlocks.load(qkv, from, shape.packedStride(), rows, size, shape.scale(), queries, 0);
       long plain = shape.plain(sample, first, head);
       HeadBlocks.load(dOut, plain, shape.plainStride(), rows, size, 1, dOutputs, 0);
-      fetchOut(out, plain, shape.plainStride(), rows, size);
       for (int r = 0; r < rows; r++) {
         logSums[r] = logSumExp.get(JAVA_FLOAT, shape.statistic(sample, head, first + r));
         corrections[r] = correction(out, plain + r * shape.plainStride(), r, size);
@@ -102,16 +101,6 @@ final class AttentionBackward {
         HeadBlocks.transpose(valuesTransposed, chunk);
       }
     }
-  }
-
-  /** Brings the rows that the corrections need into the cache. */
-  private void fetchOut(MemorySegment out, long from, long stride, int rows, int headSize) {
-    float touched = 0;
-    for (int chunk = 0; chunk * SIZE < headSize; chunk++) {
-      int columns = HeadBlocks.columns(headSize, chunk);
-      touched += HeadBlocks.fetch(out, from + chunk * SIZE * 4L, stride, rows, columns);
-    }
-    corrections[0] = touched; // overwritten, but not before the rows have come
   }
 
   /** D of one row: dOut, which is in its block already, times out. */

@@ -19,12 +19,6 @@ final class HeadBlocks {
   private static final int STEP = Vectors.F.length();
   private static final IntVector LANE = IntVector.zero(Vectors.I).addIndex(1);
 
-  /** Rows that are fetched before they are copied. */
-  static final int FETCHED = 16;
-
-  /** Floats of a cache line. */
-  private static final int LINE = 16;
-
   private HeadBlocks() {}
 
   /** Number of 64-wide blocks that cover a length. */
@@ -61,46 +55,16 @@ final class HeadBlocks {
     for (int chunk = 0; chunk * SIZE < headSize; chunk++) {
       int block = at + chunk * BlockProduct.AREA;
       int columns = columns(headSize, chunk);
-      for (int r = 0; r < rows; r += FETCHED) {
-        int count = Math.min(FETCHED, rows - r);
-        long first = from + r * stride + chunk * SIZE * 4L;
-        int to = block + r * SIZE;
-        blocks[to] = fetch(segment, first, stride, count, columns);
-        if (columns == SIZE) {
-          loadFull(segment, first, stride, count, factor, blocks, to);
-        } else {
-          for (int i = 0; i < count; i++) {
-            loadRow(segment, first + i * stride, columns, factor, blocks, to + i * SIZE);
-          }
+      long first = from + chunk * SIZE * 4L;
+      if (columns == SIZE) {
+        loadFull(segment, first, stride, rows, factor, blocks, block);
+      } else {
+        for (int r = 0; r < rows; r++) {
+          loadRow(segment, first + r * stride, columns, factor, blocks, block + r * SIZE);
         }
       }
       Arrays.fill(blocks, block + rows * SIZE, block + BlockProduct.AREA, 0);
     }
-  }
-
-  /**
-   * Brings some rows into the cache. The rows of a head are too far apart for the processor to
-   * foresee, and the loop that copies them keeps few of them under way; this one many.
-   *
-   * @return something that depends on all of them, so that no compiler leaves them out
-   */
-  static float fetch(MemorySegment segment, long from, long stride, int rows, int columns) {
-    float touched = 0;
-    if (columns == SIZE) { // a fixed number of loads: short code keeps more rows under way
-      for (int r = 0; r < rows; r++) {
-        long row = from + r * stride;
-        for (int c = 0; c < SIZE; c += LINE) {
-          touched += segment.get(JAVA_FLOAT, row + c * 4L);
-        }
-      }
-      return touched;
-    }
-    for (int r = 0; r < rows; r++) {
-      for (int c = 0; c < columns; c += LINE) {
-        touched += segment.get(JAVA_FLOAT, from + r * stride + c * 4L);
-      }
-    }
-    return touched;
   }
 
   private static void loadFull(
