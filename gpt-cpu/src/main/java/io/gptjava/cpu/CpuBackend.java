@@ -35,8 +35,8 @@ public final class CpuBackend implements Backend {
 
   @Override
   public String description() {
-    return "CPU, %d threads, Vector API %d-bit"
-        .formatted(pool.threads(), Vectors.F.vectorBitSize());
+    return "CPU, %d thread%s, Vector API %d-bit"
+        .formatted(pool.threads(), pool.threads() == 1 ? "" : "s", Vectors.F.vectorBitSize());
   }
 
   @Override
