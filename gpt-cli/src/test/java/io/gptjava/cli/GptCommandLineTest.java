@@ -134,7 +134,7 @@ final class GptCommandLineTest {
     assertTrue(line(cli.out(), "shuffle ").endsWith("flag"), cli.out());
     assertTrue(line(cli.out(), "heads ").endsWith("environment GPT_HEADS"), cli.out());
     assertTrue(line(cli.out(), "lr ").endsWith("preset story"), cli.out());
-    assertTrue(cli.out().contains("Model parameters: 1,625,"), cli.out());
+    assertTrue(cli.out().contains("Model parameters: 3,231,264"), cli.out());
     assertTrue(line(cli.out(), "  total").contains("MiB"), cli.out());
     assertFalse(out.toFile().exists());
   }

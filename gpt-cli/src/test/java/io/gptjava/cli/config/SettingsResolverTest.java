@@ -62,7 +62,7 @@ final class SettingsResolverTest {
 
   @Test
   void presetMayComeFromAnyLayer() throws IOException {
-    assertEquals(4, resolve(flags()).integer("layers"));
+    assertEquals(3, resolve(flags()).integer("layers"));
     assertEquals(12, resolve(flags("preset", "textbook")).integer("layers"));
     assertEquals(
         48,

@@ -107,7 +107,7 @@ final class TrainConfigsTest {
   @ParameterizedTest
   @CsvSource({
     "heads, 5, is not divisible by --heads 5",
-    "sequence-length, 129, is more than the model's context length 128",
+    "sequence-length, 65, is more than the model's context length 64",
     "total-batch-tokens, 1000, the nearest is 1024",
     "train-ratio, 0, leaves nothing to train on",
     "beta2, 1, must be less than 1",
@@ -123,7 +123,7 @@ final class TrainConfigsTest {
 
   @Test
   void totalBatchTokensSetsAccumulation() {
-    assertEquals(4, config("total-batch-tokens", "4096").batch().accumulate());
+    assertEquals(16, config("total-batch-tokens", "4096").batch().accumulate());
   }
 
   @ParameterizedTest
