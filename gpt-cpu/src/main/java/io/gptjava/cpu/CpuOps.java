@@ -18,12 +18,13 @@ final class CpuOps implements Ops {
   private final OptimizerOps optimizer;
 
   CpuOps(WorkerPool pool, HostStepControl control) {
+    Gemm gemm = new Gemm(pool); // one scratch for both users, which never run at once
     embedding = new EmbeddingOps(pool, control);
     norm = new NormOps(pool, control);
-    linear = new LinearOps(pool);
+    linear = new LinearOps(pool, gemm);
     elementwise = new ElementwiseOps(pool);
     attention = new AttentionOps(pool, control);
-    head = new HeadOps(pool, control);
+    head = new HeadOps(pool, control, gemm);
     optimizer = new OptimizerOps(pool, control);
   }
 

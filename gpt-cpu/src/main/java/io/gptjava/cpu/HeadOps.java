@@ -28,10 +28,10 @@ final class HeadOps {
   private boolean gradients;
   private float scale;
 
-  HeadOps(WorkerPool pool, HostStepControl control) {
+  HeadOps(WorkerPool pool, HostStepControl control, Gemm gemm) {
     this.pool = pool;
     this.control = control;
-    gemm = new Gemm(pool);
+    this.gemm = gemm;
     rowDots = new RowDots(pool);
   }
 

@@ -16,8 +16,8 @@ final class LinearOps {
   private final RowProduct rowProduct;
   private final ColumnSum columnSum;
 
-  LinearOps(WorkerPool pool) {
-    gemm = new Gemm(pool);
+  LinearOps(WorkerPool pool, Gemm gemm) {
+    this.gemm = gemm;
     rowProduct = new RowProduct(pool);
     columnSum = new ColumnSum(pool);
   }
