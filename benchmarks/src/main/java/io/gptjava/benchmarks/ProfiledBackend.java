@@ -23,7 +23,7 @@ final class ProfiledBackend implements Backend {
   private final Ops plain;
   private final Ops profiled;
   private final Map<String, Row> rows = new LinkedHashMap<>();
-  private boolean recording;
+  private boolean profiling;
 
   /** All calls of one op at one shape; their cost may differ in optional tensors. */
   private static final class Row {
@@ -58,7 +58,7 @@ final class ProfiledBackend implements Backend {
 
   private Object invoke(Method method, Object[] arguments) throws Throwable {
     try {
-      if (!recording || method.getReturnType() != void.class) {
+      if (!profiling || method.getReturnType() != void.class) {
         return method.invoke(plain, arguments);
       }
       OpCall call = OpCall.of(method.getName(), arguments);
@@ -82,12 +82,12 @@ final class ProfiledBackend implements Backend {
    */
   double profile(Runnable step) {
     rows.values().forEach(Row::reset);
-    recording = true;
+    profiling = true;
     double ms;
     try {
       ms = Timing.time(step);
     } finally {
-      recording = false;
+      profiling = false;
     }
     rows.values().forEach(row -> row.stepMilliseconds.add(row.nanos * 1e-6));
     return ms;
@@ -134,6 +134,12 @@ final class ProfiledBackend implements Backend {
   }
 
   @Override
+  public Runnable recording(Runnable ops) {
+    Runnable recorded = backend.recording(ops);
+    return () -> (profiling ? ops : recorded).run();
+  }
+
+  @Override
   public void upload(MemorySegment host, Tensor tensor) {
     backend.upload(host, tensor);
   }
@@ -150,6 +156,6 @@ final class ProfiledBackend implements Backend {
 
   @Override
   public void close() {
-    recording = false;
+    profiling = false;
   }
 }

@@ -1,6 +1,7 @@
 package io.gptjava.core;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Set;
 
 /**
  * A place where tensors live and ops run. Not thread-safe: one thread drives a backend at a time.
@@ -12,6 +13,11 @@ public interface Backend extends AutoCloseable {
 
   /** What was found, for people: device, threads, instruction set, libraries. */
   String description();
+
+  /** The precisions that its ops compute in. */
+  default Set<Precision> precisions() {
+    return Set.of(Precision.FP32);
+  }
 
   /** The operations. */
   Ops ops();
@@ -26,6 +32,18 @@ public interface Backend extends AutoCloseable {
    * @throws GptException with {@link Failure#CAPACITY} if there is not enough
    */
   Memory allocate(String role, long bytes);
+
+  /**
+   * Prepares a sequence of ops that will run many times. The backend may record the ops of one run
+   * and replay them in later ones without calling {@code ops} again; so {@code ops} must issue the
+   * same ops on the same tensors each time, and read nothing back. Step scalars still count, since
+   * they travel in the {@link StepControl}.
+   *
+   * @return runs the sequence
+   */
+  default Runnable recording(Runnable ops) {
+    return ops;
+  }
 
   /** Copies host bytes into a tensor of the same byte size. */
   void upload(MemorySegment host, Tensor tensor);

@@ -10,8 +10,11 @@ public interface BackendProvider {
   /** Place in the order in which {@code --backend auto} tries; negative: never tried. */
   int priority();
 
-  /** Why this backend cannot run here, in lines for people; empty if it can. Never throws. */
-  Optional<String> reasonUnavailable();
+  /**
+   * Why this backend cannot run here with these options, in lines for people; empty if it can.
+   * Never throws.
+   */
+  Optional<String> reasonUnavailable(BackendOptions options);
 
   /**
    * Opens the backend.

@@ -317,7 +317,7 @@ public interface Ops {
    *
    * @param x (N, C)
    * @param weight (V', C)
-   * @param logits (N, V) with V ≤ V': the first V columns
+   * @param logits (N, V) F32 with V ≤ V': the first V columns
    */
   void headLogits(Tensor x, Tensor weight, Tensor logits);
 

@@ -3,12 +3,14 @@ package io.gptjava.core;
 import java.util.List;
 
 /**
- * What AdamW works on: four flat fp32 tensors of one layout, and the ranges that decay.
+ * What AdamW works on: flat tensors of one layout, and the ranges that decay.
  *
- * @param parameters master weights (P)
- * @param gradients (P)
- * @param firstMoment m (P)
- * @param secondMoment v (P)
+ * @param parameters master weights (P) F32
+ * @param gradients (P) F32
+ * @param firstMoment m (P) F32
+ * @param secondMoment v (P) F32
+ * @param computeOrNull (P) the weights as the model computes with them, in its lower precision:
+ *     written beside the masters, rounded to nearest even; null where the masters serve
  * @param ranges the parameter tensors in order of their offset; padding between them belongs to
  *     none
  */
@@ -17,6 +19,7 @@ public record OptimizerState(
     Tensor gradients,
     Tensor firstMoment,
     Tensor secondMoment,
+    Tensor computeOrNull,
     List<ParameterRange> ranges) {
 
   /** Copies the list of ranges. */

@@ -18,7 +18,7 @@ public final class CpuBackendProvider implements BackendProvider {
   }
 
   @Override
-  public Optional<String> reasonUnavailable() {
+  public Optional<String> reasonUnavailable(BackendOptions options) {
     return Optional.empty();
   }
 

@@ -16,6 +16,7 @@ final class CpuOps implements Ops {
   private final AttentionOps attention;
   private final HeadOps head;
   private final OptimizerOps optimizer;
+  private final HostStepControl control;
 
   CpuOps(WorkerPool pool, HostStepControl control) {
     Gemm gemm = new Gemm(pool); // one scratch for both users, which never run at once
@@ -26,6 +27,7 @@ final class CpuOps implements Ops {
     attention = new AttentionOps(pool, control);
     head = new HeadOps(pool, control, gemm);
     optimizer = new OptimizerOps(pool, control);
+    this.control = control;
   }
 
   @Override
@@ -225,6 +227,9 @@ final class CpuOps implements Ops {
   @Override
   public void adamW(OptimizerState state, AdamWSettings settings) {
     optimizer.adamW(state, settings);
+    if (state.computeOrNull() != null && !control.skipped()) {
+      elementwise.cast(state.parameters(), state.computeOrNull());
+    }
   }
 
   @Override

@@ -88,6 +88,6 @@ class OptimizerTest {
 
   private static OptimizerState state(Trial t, Tensor gradients) {
     return new OptimizerState(
-        t.normal(1, COUNT), gradients, t.filled(0, COUNT), t.filled(0, COUNT), RANGES);
+        t.normal(1, COUNT), gradients, t.filled(0, COUNT), t.filled(0, COUNT), null, RANGES);
   }
 }

@@ -50,6 +50,7 @@ public class OptimizerBenchmark {
             cpu.random(count),
             cpu.zeros(count),
             cpu.zeros(count),
+            null,
             List.of(new OptimizerState.ParameterRange(0, count, true)));
     backend.stepControl().begin(new StepInputs(1, 0, 1e-4f, 1, 1, 1));
     backend.ops().globalGradientNorm(state);

@@ -6,6 +6,7 @@ import io.gptjava.benchmarks.TrainBenchmarkResult;
 import io.gptjava.cli.CliContext;
 import io.gptjava.cli.GptVersion;
 import io.gptjava.cli.config.Availability;
+import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.config.FlagOptions;
 import io.gptjava.cli.config.Layer;
 import io.gptjava.cli.config.ResolvedSettings;
@@ -17,8 +18,6 @@ import io.gptjava.cli.model.Models;
 import io.gptjava.cli.run.RunMemory;
 import io.gptjava.cli.run.SystemMemory;
 import io.gptjava.core.Backend;
-import io.gptjava.core.BackendOptions;
-import io.gptjava.core.Backends;
 import io.gptjava.train.config.TrainConfig;
 import java.util.List;
 import java.util.Optional;
@@ -94,10 +93,7 @@ public final class BenchTrainCommand implements Callable<Integer> {
     ResolvedSettings settings = settings();
     Availability.check(settings);
     TrainConfig config = TrainConfigs.from(settings, Models::config);
-    try (Backend backend =
-        Backends.open(
-            settings.text("backend"),
-            new BackendOptions(settings.integer("device"), settings.integer("threads")))) {
+    try (Backend backend = BackendChoice.of(settings, context.environment()).open()) {
       SystemMemory.require(RunMemory.ledger(backend, config).totalBytes());
       TrainBenchmarkResult result =
           TrainBenchmark.run(

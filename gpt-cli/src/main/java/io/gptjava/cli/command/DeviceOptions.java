@@ -1,9 +1,8 @@
 package io.gptjava.cli.command;
 
-import io.gptjava.cli.config.Availability;
+import io.gptjava.cli.CliContext;
+import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.core.Backend;
-import io.gptjava.core.BackendOptions;
-import io.gptjava.core.Backends;
 import picocli.CommandLine.Option;
 
 /** The flags that choose what computes. */
@@ -21,8 +20,7 @@ final class DeviceOptions {
   private int threads;
 
   /** Opens the backend. */
-  Backend open() {
-    Availability.backend(backend);
-    return Backends.open(backend, new BackendOptions(0, Math.max(0, threads)));
+  Backend open(CliContext context) {
+    return BackendChoice.of(backend, Math.max(0, threads), context.environment()).open();
   }
 }

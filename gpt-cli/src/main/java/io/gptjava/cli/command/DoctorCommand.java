@@ -1,6 +1,7 @@
 package io.gptjava.cli.command;
 
 import io.gptjava.cli.CliContext;
+import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.run.SystemMemory;
 import io.gptjava.core.BackendProvider;
 import io.gptjava.core.Backends;
@@ -46,7 +47,10 @@ public final class DoctorCommand implements Callable<Integer> {
     for (BackendProvider provider : Backends.providers()) {
       row(
           "backend " + provider.name(),
-          provider.reasonUnavailable().map(reason -> "missing: " + reason).orElse("found"));
+          provider
+              .reasonUnavailable(BackendChoice.hints(context.environment()))
+              .map(reason -> "missing: " + reason)
+              .orElse("found"));
     }
     if (Backends.providers().stream().noneMatch(provider -> provider.name().equals("cuda"))) {
       row("backend cuda", "not part of this build; training runs on the CPU");

@@ -97,7 +97,7 @@ public final class GenerateCommand implements Callable<Integer> {
     }
     TextEncoder encoder = new Gpt2Tokenizer();
     int[] tokens = encoder.encode(prompt);
-    try (Backend backend = device.open()) {
+    try (Backend backend = device.open(context)) {
       GptModel model = Models.load(backend, path, 1, 1);
       try (Decoder decoder = new Decoder(backend, model.config(), model.weights())) {
         generate(new Generator(decoder), encoder, tokens, sampling);

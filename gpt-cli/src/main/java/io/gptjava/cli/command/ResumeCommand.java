@@ -2,6 +2,7 @@ package io.gptjava.cli.command;
 
 import io.gptjava.cli.CliContext;
 import io.gptjava.cli.config.Availability;
+import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.config.Layer;
 import io.gptjava.cli.config.ResolvedSettings;
 import io.gptjava.cli.config.Setting;
@@ -85,6 +86,7 @@ public final class ResumeCommand implements Callable<Integer> {
     ResolvedSettings settings =
         RunSettings.read(run.resolve("config.json"), RunFolder.readConfig(run), changes());
     Availability.check(settings);
+    BackendChoice.of(settings, context.environment()).check();
     TrainConfig config = TrainConfigs.from(settings, Models::config);
     OptionalLong step = from == null ? OptionalLong.empty() : OptionalLong.of(from);
     return new TrainingSession(context, settings, config).resume(run, step);

@@ -2,6 +2,7 @@ package io.gptjava.cli.command;
 
 import io.gptjava.cli.CliContext;
 import io.gptjava.cli.config.Availability;
+import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.config.FlagOptions;
 import io.gptjava.cli.config.Presets;
 import io.gptjava.cli.config.ResolvedSettings;
@@ -80,6 +81,7 @@ public final class TrainCommand implements Callable<Integer> {
             Optional.ofNullable(config),
             context.environment());
     Availability.check(settings);
+    BackendChoice.of(settings, context.environment()).check();
     TrainConfig train = TrainConfigs.from(settings, Models::config);
     TrainingSession session = new TrainingSession(context, settings, train);
     if (dryRun) {

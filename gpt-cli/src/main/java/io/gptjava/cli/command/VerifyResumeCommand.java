@@ -2,6 +2,7 @@ package io.gptjava.cli.command;
 
 import io.gptjava.cli.CliContext;
 import io.gptjava.cli.config.Availability;
+import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.config.FlagOptions;
 import io.gptjava.cli.config.Layer;
 import io.gptjava.cli.config.ResolvedSettings;
@@ -61,6 +62,7 @@ public final class VerifyResumeCommand implements Callable<Integer> {
     ResolvedSettings asked =
         SettingsResolver.resolve(flags, Optional.ofNullable(config), context.environment());
     Availability.check(asked);
+    BackendChoice.of(asked, context.environment()).check();
     int half = asked.given("steps") ? Math.max(1, asked.integer("steps")) : DEFAULT_STEPS;
     Layer whole = new Layer();
     whole.put(Settings.ALL.get("steps"), List.of(Integer.toString(2 * half)), "--steps", "flag");

@@ -4,6 +4,7 @@ import io.gptjava.core.AdamWSettings;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
 import io.gptjava.core.GptException;
+import io.gptjava.core.Precision;
 import io.gptjava.train.config.BatchConfig;
 import io.gptjava.train.config.DataConfig;
 import io.gptjava.train.config.Duration;
@@ -56,7 +57,7 @@ public final class TrainConfigs {
         initFrom,
         batch(model),
         optimizer(),
-        choice(TrainConfig.Precision.class, "precision"),
+        choice(Precision.class, "precision"),
         settings.longInteger("seed"),
         watch(),
         keep());

@@ -1,10 +1,9 @@
 package io.gptjava.cli.run;
 
 import io.gptjava.cli.CliContext;
+import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.config.ResolvedSettings;
 import io.gptjava.core.Backend;
-import io.gptjava.core.BackendOptions;
-import io.gptjava.core.Backends;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
 import io.gptjava.train.Trainer;
@@ -74,9 +73,7 @@ public final class ResumeProof {
             trainer.get().requestStop();
           }
         };
-    BackendOptions options =
-        new BackendOptions(settings.integer("device"), settings.integer("threads"));
-    try (Backend backend = Backends.open(settings.text("backend"), options);
+    try (Backend backend = BackendChoice.of(settings, context.environment()).open();
         TrainingRun run =
             resume
                 ? TrainingRun.resume(

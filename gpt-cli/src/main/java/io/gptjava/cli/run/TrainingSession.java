@@ -1,11 +1,10 @@
 package io.gptjava.cli.run;
 
 import io.gptjava.cli.CliContext;
+import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.config.ResolvedSettings;
 import io.gptjava.cli.console.Consoles;
 import io.gptjava.core.Backend;
-import io.gptjava.core.BackendOptions;
-import io.gptjava.core.Backends;
 import io.gptjava.core.tokenizer.Gpt2Tokenizer;
 import io.gptjava.train.Trainer;
 import io.gptjava.train.TrainingListener;
@@ -96,9 +95,7 @@ public final class TrainingSession {
   }
 
   private Backend open() {
-    return Backends.open(
-        settings.text("backend"),
-        new BackendOptions(settings.integer("device"), settings.integer("threads")));
+    return BackendChoice.of(settings, context.environment()).open();
   }
 
   private Backend openWithRoom() {

@@ -128,18 +128,11 @@ final class TrainConfigsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "precision, bf16, DEVICE",
-    "precision, fp16, DEVICE",
-    "precision, tf32, DEVICE",
     "cpu-matmul, onednn, DEVICE",
     "recompute, block, USAGE",
-    "device, 1, DEVICE",
-    "blas, jcuda, DEVICE",
-    "sync-kernels, true, DEVICE",
     "profile, true, USAGE",
     "watch, 8080, USAGE",
     "log, 'jsonl,tensorboard', USAGE",
-    "backend, cuda, DEVICE",
   })
   void whatThisBuildLacksIsRefused(String key, String value, Failure failure) {
     Layer layer = new Layer();

@@ -52,5 +52,8 @@ final class ReferenceOptimizer {
         parameters.set(i, kept * parameters.get(i) - rate * step);
       }
     }
+    if (state.computeOrNull() != null) {
+      ReferencePlumbing.cast(state.parameters(), state.computeOrNull());
+    }
   }
 }

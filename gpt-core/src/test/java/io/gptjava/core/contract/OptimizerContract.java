@@ -46,6 +46,7 @@ public abstract class OptimizerContract extends OpContract {
         s.floats(buffers.gradients, COUNT),
         s.inOut("firstMoment", buffers.first, COUNT),
         s.inOut("secondMoment", buffers.second, COUNT),
+        null,
         RANGES);
   }
 

@@ -35,7 +35,7 @@ final class ReferenceOptimizerTest {
 
   private OptimizerState state(int count, ParameterRange... ranges) {
     return new OptimizerState(
-        tensor(count), tensor(count), tensor(count), tensor(count), List.of(ranges));
+        tensor(count), tensor(count), tensor(count), tensor(count), null, List.of(ranges));
   }
 
   private static void set(Tensor tensor, float... values) {

@@ -2,6 +2,7 @@ package io.gptjava.train.config;
 
 import io.gptjava.core.AdamWSettings;
 import io.gptjava.core.GptConfig;
+import io.gptjava.core.Precision;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -37,18 +38,6 @@ public record TrainConfig(
     GPT2,
     /** PyTorch's defaults: embeddings normal(0, 1), linear layers uniform(±1/√inputs). */
     PYTORCH
-  }
-
-  /** Number formats of a run. */
-  public enum Precision {
-    /** All fp32. */
-    FP32,
-    /** fp32 storage, matrix products in TF32. */
-    TF32,
-    /** bf16 weights and activations, fp32 masters. */
-    BF16,
-    /** fp16 weights and activations, fp32 masters, dynamic loss scaling. */
-    FP16
   }
 
   /**

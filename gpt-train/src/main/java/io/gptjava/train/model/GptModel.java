@@ -203,7 +203,12 @@ public final class GptModel {
   public OptimizerState optimizerState(boolean decayAll) {
     Training t = training();
     return new OptimizerState(
-        weights.flat(), t.gradients.flat(), t.firstMoment, t.secondMoment, layout.ranges(decayAll));
+        weights.flat(),
+        t.gradients.flat(),
+        t.firstMoment,
+        t.secondMoment,
+        null,
+        layout.ranges(decayAll));
   }
 
   /** Gradients of the weights. */

@@ -27,7 +27,7 @@ class GeneratorTest {
   @ParameterizedTest
   @ValueSource(strings = {"reference", "cpu"})
   void cachedGreedyEqualsFullForwardWithinAndPastTheContext(String name) {
-    try (Backend backend = Backends.open(name, new BackendOptions(0, 2))) {
+    try (Backend backend = Backends.open(name, BackendOptions.DEFAULT.withThreads(2))) {
       GptModel model = model(backend);
       try (Decoder decoder = new Decoder(backend, CONFIG, model.weights())) {
         int[] prompt = {3, 14, 15, 9};
@@ -49,7 +49,7 @@ class GeneratorTest {
   @ParameterizedTest
   @ValueSource(strings = {"reference", "cpu"})
   void cachedLogitsEqualFloat64HoweverTheyAreAppended(String name) {
-    try (Backend backend = Backends.open(name, new BackendOptions(0, 2))) {
+    try (Backend backend = Backends.open(name, BackendOptions.DEFAULT.withThreads(2))) {
       GptModel model = model(backend);
       try (Decoder decoder = new Decoder(backend, CONFIG, model.weights())) {
         int[] ids = {1, 2, 30, 4, 4, 0, 7};

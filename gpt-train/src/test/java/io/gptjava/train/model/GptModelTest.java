@@ -51,7 +51,7 @@ class GptModelTest {
   @ParameterizedTest
   @MethodSource("models")
   void lossAndGradientsEqualFloat64(String name, GptConfig config) {
-    try (Backend backend = Backends.open(name, new BackendOptions(0, 2))) {
+    try (Backend backend = Backends.open(name, BackendOptions.DEFAULT.withThreads(2))) {
       GptModel model = model(backend, config);
       Batch batch = batch(config, 1);
       double[] w = doubles(model.weights().flat());
@@ -83,7 +83,7 @@ class GptModelTest {
     AdamWSettings settings = new AdamWSettings(0.9f, 0.95f, 1e-3f, 0.1f);
     double learningRate = 0.01f;
     float clip = 0.5f;
-    try (Backend backend = Backends.open(name, new BackendOptions(0, 2))) {
+    try (Backend backend = Backends.open(name, BackendOptions.DEFAULT.withThreads(2))) {
       GptModel model = model(backend, config);
       OptimizerState state = model.optimizerState(false);
       double[] w = doubles(model.weights().flat());

@@ -28,6 +28,7 @@ final class FakeBackend implements Backend {
         flat("gradients", layout),
         flat("first moment", layout),
         flat("second moment", layout),
+        null,
         layout.ranges(true));
   }
 

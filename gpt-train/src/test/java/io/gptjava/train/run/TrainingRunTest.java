@@ -15,6 +15,7 @@ import io.gptjava.core.Backends;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
 import io.gptjava.core.GptException;
+import io.gptjava.core.Precision;
 import io.gptjava.train.Trainer.Outcome;
 import io.gptjava.train.TrainingEvent;
 import io.gptjava.train.TrainingListener;
@@ -29,7 +30,6 @@ import io.gptjava.train.config.OptimizerConfig;
 import io.gptjava.train.config.OptimizerConfig.Schedule;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.config.TrainConfig.Initialization;
-import io.gptjava.train.config.TrainConfig.Precision;
 import io.gptjava.train.config.WatchConfig;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -194,7 +194,7 @@ class TrainingRunTest {
   }
 
   private static Backend open() {
-    return Backends.open("cpu", new BackendOptions(0, 2));
+    return Backends.open("cpu", BackendOptions.DEFAULT.withThreads(2));
   }
 
   private static JsonNode recorded() {
