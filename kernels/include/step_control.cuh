@@ -1,0 +1,31 @@
+// The scalars of a training step in device memory: io.gptjava.core.StepControl as kernels see it.
+//
+// Bytes 0 to 63 are uploaded when a step begins (inputs, and results cleared), first_sample again for each micro-batch; the
+// rest is written by kernels. Little-endian, 128 bytes.
+#pragma once
+
+#include "cuda_compat.cuh"
+
+struct StepControl {
+  uint64_t seed;
+  unsigned step;
+  unsigned first_sample;      // place of the micro-batch's first sample in the global batch
+  float learning_rate;
+  float clip_norm;            // 0 for none
+  float loss_scale;
+  float loss_gradient_scale;  // loss_scale / target count; 0 without targets
+  double loss_sum;
+  double gradient_norm;       // of the unscaled gradients
+  float clip_factor;
+  float gradient_factor;      // clip_factor / loss_scale
+  unsigned skipped;           // 1: the optimizer writes nothing
+  unsigned zero;
+  uint64_t updates;           // the t of bias correction
+  float bias_correction1;     // 1 − β₁ᵗ
+  float bias_correction2;     // 1 − β₂ᵗ
+  unsigned reserved[12];
+};
+
+static_assert(sizeof(StepControl) == 128, "the host uploads it by offsets");
+static_assert(offsetof(StepControl, loss_sum) == 32 && offsetof(StepControl, clip_factor) == 48, "offsets");
+static_assert(offsetof(StepControl, updates) == 64 && offsetof(StepControl, bias_correction2) == 76, "offsets");
