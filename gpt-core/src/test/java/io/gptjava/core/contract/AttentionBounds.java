@@ -20,6 +20,7 @@ final class AttentionBounds {
   private final int size;
   private final float[] qkv;
   private final double dropoutScale;
+  private final double stored;
   private final double[] scores;
   private final double[] sizes;
   private final double[] weights;
@@ -33,6 +34,8 @@ final class AttentionBounds {
    * @param dOut gradient of the output
    * @param firstVisibleOrNull as given to the op
    * @param dropoutScale factor of kept weights
+   * @param stored roundoffs of weights and their gradients, which may be rounded to the op's dtype
+   *     before they meet values, queries and keys
    */
   AttentionBounds(
       float[] qkv,
@@ -42,12 +45,14 @@ final class AttentionBounds {
       int t,
       int heads,
       int size,
-      double dropoutScale) {
+      double dropoutScale,
+      double stored) {
     this.t = t;
     this.heads = heads;
     this.size = size;
     this.qkv = qkv;
     this.dropoutScale = dropoutScale;
+    this.stored = stored;
     scores = new double[t];
     sizes = new double[t];
     weights = new double[t];
@@ -104,7 +109,7 @@ final class AttentionBounds {
     }
     for (int j = from; j <= i; j++) {
       double roundoffs =
-          DOT * (sizes[j] + largest) + Math.log(t) + 8 + DOT + Tolerance.sumRoundoffs(t);
+          DOT * (sizes[j] + largest) + Math.log(t) + 8 + DOT + Tolerance.sumRoundoffs(t) + stored;
       double value = roundoffs * weights[j] * dropoutScale;
       double dScore = roundoffs * weights[j] * (dWeights[j] + correction) / Math.sqrt(size);
       for (int d = 0; d < size; d++) {

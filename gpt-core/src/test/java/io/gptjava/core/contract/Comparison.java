@@ -4,9 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.fail;
 
+import io.gptjava.core.DType;
 import io.gptjava.core.StepOutputs;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Map;
 
@@ -16,11 +15,11 @@ public final class Comparison {
   private final Outcome expected;
 
   /** What one call left behind: output tensors by name, and the step's scalars. */
-  record Outcome(Map<String, byte[]> tensors, StepOutputs step) {
+  record Outcome(Map<String, Stage.Output> tensors, StepOutputs step) {
     void assertSameBits(Outcome other, String message) {
-      for (Map.Entry<String, byte[]> tensor : tensors.entrySet()) {
-        byte[] bytes = other.tensors.get(tensor.getKey());
-        assertSame(tensor.getValue(), bytes, message + ": " + tensor.getKey());
+      for (Map.Entry<String, Stage.Output> tensor : tensors.entrySet()) {
+        byte[] bytes = other.tensors.get(tensor.getKey()).bytes();
+        assertSame(tensor.getValue().bytes(), bytes, message + ": " + tensor.getKey());
       }
       assertEquals(step, other.step, message);
     }
@@ -31,9 +30,9 @@ public final class Comparison {
     }
 
     float[] floats(String name) {
-      byte[] bytes = tensors.get(name);
-      assertNotNull(bytes, () -> name + " is not among " + tensors.keySet());
-      return MemorySegment.ofArray(bytes).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+      Stage.Output output = tensors.get(name);
+      assertNotNull(output, () -> name + " is not among " + tensors.keySet());
+      return NarrowFloats.decode(output.bytes(), output.type());
     }
   }
 
@@ -62,15 +61,28 @@ public final class Comparison {
     return expected.step();
   }
 
-  /** Compares the bytes of an output. */
+  /** Compares the bytes of an output; its values, where the reference's dtype is another. */
   public Comparison sameBits(String name) {
-    Outcome.assertSame(expected.tensors().get(name), actual.tensors().get(name), name);
+    Stage.Output wanted = expected.tensors().get(name);
+    Stage.Output got = actual.tensors().get(name);
+    if (wanted.type() == got.type()) {
+      Outcome.assertSame(wanted.bytes(), got.bytes(), name);
+    } else {
+      assertWithin(name, expected(name), actual(name), Tolerance.exact());
+    }
     return this;
   }
 
-  /** Compares an output element by element; NaN and infinities must be where they are expected. */
+  /**
+   * Compares an output element by element; NaN and infinities must be where they are expected. A
+   * bf16 output may be off by its own rounding too.
+   *
+   * @param tolerance of the value before it is stored
+   */
   public Comparison within(String name, Tolerance tolerance) {
-    assertWithin(name, expected(name), actual(name), tolerance);
+    boolean narrow = actual.tensors().get(name).type() == DType.BF16;
+    assertWithin(
+        name, expected(name), actual(name), narrow ? Tolerance.storedAsBf16(tolerance) : tolerance);
     return this;
   }
 

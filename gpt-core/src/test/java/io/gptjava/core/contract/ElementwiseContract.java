@@ -161,8 +161,8 @@ public abstract class ElementwiseContract extends OpContract {
         compare(
             s -> {
               Tensor half = s.output("half", narrow, values.length);
-              s.ops().cast(s.floats(values, values.length), half);
-              s.ops().cast(half, s.output("back", values.length));
+              s.ops().cast(s.floats32(values, values.length), half);
+              s.ops().cast(half, s.output32("back", values.length));
             });
     c.within("back", Tolerance.exact()); // NaNs may keep any payload
     float[] back = c.actual("back");
@@ -180,7 +180,7 @@ public abstract class ElementwiseContract extends OpContract {
   @ParameterizedTest
   @CsvSource({"1,0", "5,1.5", "67,-2.25", "4099,NaN"})
   void fill(int count, float value) {
-    compare(s -> s.ops().fill(s.output("tensor", count), value))
+    compare(s -> s.ops().fill(s.output32("tensor", count), value))
         .within("tensor", Tolerance.exact());
   }
 

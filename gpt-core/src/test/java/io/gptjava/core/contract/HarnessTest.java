@@ -78,6 +78,17 @@ final class HarnessTest extends OpContract {
     }
   }
 
+  /** A stored bf16 may be off by its own rounding, not by a whole step of the last bit. */
+  @Test
+  void bf16MayBeOffByItsRoundingOnly() {
+    Tolerance tolerance = Tolerance.storedAsBf16(Tolerance.exact());
+    Comparison.assertWithin("rounded", new float[] {1 + 0x1p-8f}, new float[] {1}, tolerance);
+    float[] step = {1 + 0x1p-7f};
+    assertThrows(
+        AssertionError.class,
+        () -> Comparison.assertWithin("step", new float[] {1}, step, tolerance));
+  }
+
   /** Nothing was written: every element is the poison still. */
   @Test
   void outputsThatAreNotWritten() {

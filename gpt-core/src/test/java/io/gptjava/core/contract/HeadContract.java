@@ -34,6 +34,7 @@ public abstract class HeadContract extends OpContract {
     final double[] dX;
     final double[] dWeight;
     double logit;
+    double largest;
 
     Magnitudes(Case z, float[] start) {
       dX = new double[z.n * z.c];
@@ -53,6 +54,7 @@ public abstract class HeadContract extends OpContract {
           weights[v] = Math.exp(dot);
           sum += weights[v];
           logit = Math.max(logit, size);
+          largest = Math.max(largest, Math.abs(dot));
         }
         for (int v = 0; v < z.v && z.targets[row] >= 0; v++) {
           double dLogit = scale * (weights[v] / sum + (v == z.targets[row] ? 1 : 0));
@@ -64,9 +66,13 @@ public abstract class HeadContract extends OpContract {
       }
     }
 
-    /** Roundoffs of a logit and a loss; relative ones of a softmax weight. */
-    double roundoffs(Case z) {
-      return 2 * (Tolerance.sumRoundoffs(z.c) * logit + Math.log(z.v) + 8);
+    /**
+     * Roundoffs of a logit and a loss; relative ones of a softmax weight.
+     *
+     * @param stored roundoffs of a logit in memory
+     */
+    double roundoffs(Case z, double stored) {
+      return 2 * (Tolerance.sumRoundoffs(z.c) * logit + stored * largest + Math.log(z.v) + 8);
     }
   }
 
@@ -93,9 +99,10 @@ public abstract class HeadContract extends OpContract {
 
   private void check(Case z, float[] start, long budget) {
     Magnitudes sizes = new Magnitudes(z, start);
-    double roundoffs = sizes.roundoffs(z);
-    double overVocabulary = roundoffs + Tolerance.sumRoundoffs(z.v);
-    double overRows = roundoffs + Tolerance.sumRoundoffs(z.n);
+    double stored = storedRoundoffs(); // logits, then their gradients
+    double roundoffs = sizes.roundoffs(z, stored);
+    double overVocabulary = roundoffs + stored + Tolerance.sumRoundoffs(z.v);
+    double overRows = roundoffs + stored + Tolerance.sumRoundoffs(z.n);
     Comparison comparison = compare(z.step, s -> backward(s, z, start, budget));
     comparison
         .within("losses", Tolerance.uniform(roundoffs, 1))
@@ -119,7 +126,7 @@ public abstract class HeadContract extends OpContract {
   @CsvSource({"1,16,7,128", "67,33,130,256"})
   void lossOnly(int n, int c, int v, int padded) {
     Case z = Case.of(n, c, v, padded, STEP);
-    double roundoffs = new Magnitudes(z, null).roundoffs(z);
+    double roundoffs = new Magnitudes(z, null).roundoffs(z, storedRoundoffs());
     Comparison comparison =
         compare(
             s ->
@@ -129,7 +136,7 @@ public abstract class HeadContract extends OpContract {
                         s.floats(z.weight, padded, c),
                         s.ints(z.targets, n),
                         v,
-                        s.output("losses", n),
+                        s.output32("losses", n),
                         null,
                         null,
                         false,
@@ -150,7 +157,7 @@ public abstract class HeadContract extends OpContract {
             s.floats(z.weight, z.padded, z.c),
             s.ints(z.targets, z.n),
             z.v,
-            s.output("losses", z.n),
+            s.output32("losses", z.n),
             s.output("dX", z.n, z.c),
             s.gradient("dWeight", start, z.padded, z.c),
             start != null,
@@ -199,6 +206,6 @@ public abstract class HeadContract extends OpContract {
   private static void logits(Stage s, Case z, float[] x, float[] weight) {
     s.ops()
         .headLogits(
-            s.floats(x, z.n, z.c), s.floats(weight, z.padded, z.c), s.output("logits", z.n, z.v));
+            s.floats(x, z.n, z.c), s.floats(weight, z.padded, z.c), s.output32("logits", z.n, z.v));
   }
 }

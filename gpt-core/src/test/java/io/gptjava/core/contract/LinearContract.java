@@ -99,7 +99,11 @@ public abstract class LinearContract extends OpContract {
                         s.output("out", z.n, z.m)));
     // GELU passes an error on by at most 1.13 and adds some roundoffs of its argument.
     double roundoffs = 1.13 * Tolerance.sumRoundoffs(z.k) + ElementwiseContract.GELU_ROUNDOFFS;
-    c.within("out", Tolerance.scaled(roundoffs, magnitude));
+    double[] preActivation = doubles(abs(reference("out", s -> linear(s, z, x, weight, bias))));
+    c.within(
+        "out",
+        Tolerance.scaled(roundoffs, magnitude)
+            .plus(Tolerance.scaled(1.13 * storedRoundoffs(), preActivation)));
     if (keep) {
       c.within("preActivation", Tolerance.ofSum(z.k, magnitude));
     }
@@ -132,7 +136,9 @@ public abstract class LinearContract extends OpContract {
     }
     double roundoffs = Tolerance.sumRoundoffs(m) + ElementwiseContract.GELU_ROUNDOFFS;
     compare(s -> backwardInput(s, size, dOut, weight, preActivation))
-        .within("dX", Tolerance.scaled(roundoffs, withGelu));
+        .within(
+            "dX",
+            Tolerance.scaled(roundoffs, withGelu).plus(Tolerance.relative(storedRoundoffs())));
   }
 
   private static void backwardInput(

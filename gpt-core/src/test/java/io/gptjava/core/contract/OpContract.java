@@ -1,6 +1,7 @@
 package io.gptjava.core.contract;
 
 import io.gptjava.core.Backend;
+import io.gptjava.core.DType;
 import io.gptjava.core.StepInputs;
 import io.gptjava.core.contract.Comparison.Outcome;
 import io.gptjava.core.reference.ReferenceBackend;
@@ -27,6 +28,19 @@ public abstract class OpContract {
 
   /** Opens the backend under test. */
   protected abstract Backend open();
+
+  /** Dtype of activations and weights under test. */
+  protected DType type() {
+    return DType.F32;
+  }
+
+  /**
+   * Unit roundoffs of a value inside an op that may be rounded to {@link #type()} on its way, as
+   * softmax weights are before they meet the values: 0 in F32, where every bound counts it anyway.
+   */
+  protected final double storedRoundoffs() {
+    return type() == DType.BF16 ? Tolerance.BF16_ROUNDOFF : 0;
+  }
 
   /** Opens further backends whose results must equal those of {@link #open()} bit for bit. */
   protected List<Backend> openTwins() {
@@ -60,7 +74,7 @@ public abstract class OpContract {
       outcome.assertSameBits(
           run(twin, step, call), twin.description() + " differs from " + subject.description());
     }
-    return new Comparison(outcome, run(reference, step, call));
+    return new Comparison(outcome, runReference(step, call));
   }
 
   /** Makes a call on the reference only and returns one output. */
@@ -70,7 +84,7 @@ public abstract class OpContract {
 
   /** Makes a call on the reference only and returns one output. */
   protected final float[] reference(StepInputs step, String name, Consumer<Stage> call) {
-    return run(reference, step, call).floats(name);
+    return runReference(step, call).floats(name);
   }
 
   /** The backend under test. */
@@ -78,8 +92,15 @@ public abstract class OpContract {
     return subject;
   }
 
-  private static Outcome run(Backend backend, StepInputs step, Consumer<Stage> call) {
-    Stage stage = new Stage(backend);
+  private Outcome run(Backend backend, StepInputs step, Consumer<Stage> call) {
+    return run(backend, new Stage(backend, type(), type()), step, call);
+  }
+
+  private Outcome runReference(StepInputs step, Consumer<Stage> call) {
+    return run(reference, new Stage(reference, DType.F32, type()), step, call);
+  }
+
+  private static Outcome run(Backend backend, Stage stage, StepInputs step, Consumer<Stage> call) {
     backend.stepControl().restoreUpdates(0);
     backend.stepControl().begin(step);
     backend.stepControl().microBatch(FIRST_SAMPLE);

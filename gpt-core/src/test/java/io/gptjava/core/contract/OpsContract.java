@@ -1,6 +1,7 @@
 package io.gptjava.core.contract;
 
 import io.gptjava.core.Backend;
+import io.gptjava.core.DType;
 import java.util.List;
 import org.junit.jupiter.api.Nested;
 
@@ -17,6 +18,11 @@ public abstract class OpsContract {
     return List.of();
   }
 
+  /** Dtype of activations and weights under test. */
+  protected DType type() {
+    return DType.F32;
+  }
+
   @Nested
   final class Embedding extends EmbeddingContract {
     @Override
@@ -27,6 +33,11 @@ public abstract class OpsContract {
     @Override
     protected List<Backend> openTwins() {
       return OpsContract.this.openTwins();
+    }
+
+    @Override
+    protected DType type() {
+      return OpsContract.this.type();
     }
   }
 
@@ -41,6 +52,11 @@ public abstract class OpsContract {
     protected List<Backend> openTwins() {
       return OpsContract.this.openTwins();
     }
+
+    @Override
+    protected DType type() {
+      return OpsContract.this.type();
+    }
   }
 
   @Nested
@@ -53,6 +69,11 @@ public abstract class OpsContract {
     @Override
     protected List<Backend> openTwins() {
       return OpsContract.this.openTwins();
+    }
+
+    @Override
+    protected DType type() {
+      return OpsContract.this.type();
     }
   }
 
@@ -67,6 +88,11 @@ public abstract class OpsContract {
     protected List<Backend> openTwins() {
       return OpsContract.this.openTwins();
     }
+
+    @Override
+    protected DType type() {
+      return OpsContract.this.type();
+    }
   }
 
   @Nested
@@ -79,6 +105,11 @@ public abstract class OpsContract {
     @Override
     protected List<Backend> openTwins() {
       return OpsContract.this.openTwins();
+    }
+
+    @Override
+    protected DType type() {
+      return OpsContract.this.type();
     }
   }
 
@@ -93,6 +124,11 @@ public abstract class OpsContract {
     protected List<Backend> openTwins() {
       return OpsContract.this.openTwins();
     }
+
+    @Override
+    protected DType type() {
+      return OpsContract.this.type();
+    }
   }
 
   @Nested
@@ -106,6 +142,11 @@ public abstract class OpsContract {
     protected List<Backend> openTwins() {
       return OpsContract.this.openTwins();
     }
+
+    @Override
+    protected DType type() {
+      return OpsContract.this.type();
+    }
   }
 
   @Nested
@@ -118,6 +159,11 @@ public abstract class OpsContract {
     @Override
     protected List<Backend> openTwins() {
       return OpsContract.this.openTwins();
+    }
+
+    @Override
+    protected DType type() {
+      return OpsContract.this.type();
     }
   }
 }

@@ -4,10 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gptjava.core.AdamWSettings;
+import io.gptjava.core.DType;
 import io.gptjava.core.OptimizerState;
 import io.gptjava.core.OptimizerState.ParameterRange;
 import io.gptjava.core.StepInputs;
 import io.gptjava.core.StepOutputs;
+import io.gptjava.core.Tensor;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,12 +44,45 @@ public abstract class OptimizerContract extends OpContract {
 
   private static OptimizerState state(Stage s, Buffers buffers) {
     return new OptimizerState(
-        s.inOut("parameters", buffers.parameters, COUNT),
-        s.floats(buffers.gradients, COUNT),
-        s.inOut("firstMoment", buffers.first, COUNT),
-        s.inOut("secondMoment", buffers.second, COUNT),
+        s.inOut32("parameters", buffers.parameters, COUNT),
+        s.floats32(buffers.gradients, COUNT),
+        s.inOut32("firstMoment", buffers.first, COUNT),
+        s.inOut32("secondMoment", buffers.second, COUNT),
         null,
         RANGES);
+  }
+
+  /** The weights to compute with are the new masters, rounded; a skipped step leaves them. */
+  @ParameterizedTest
+  @ValueSource(floats = {1, Float.NaN})
+  void writesWeightsToComputeWith(float firstGradient) {
+    Buffers buffers = Buffers.random();
+    buffers.gradients[0] = firstGradient;
+    Comparison c =
+        compare(
+            step(1, 1),
+            s -> {
+              OptimizerState plain = state(s, buffers);
+              Tensor compute = s.output("compute", DType.BF16, COUNT);
+              s.ops().fill(compute, 2); // what is between the ranges belongs to nobody
+              OptimizerState state =
+                  new OptimizerState(
+                      plain.parameters(),
+                      plain.gradients(),
+                      plain.firstMoment(),
+                      plain.secondMoment(),
+                      compute,
+                      RANGES);
+              s.ops().globalGradientNorm(state);
+              s.ops().adamW(state, SETTINGS);
+            });
+    float[] masters = NarrowFloats.round(c.actual("parameters"), DType.BF16);
+    float[] compute = c.actual("compute");
+    for (ParameterRange range : RANGES) {
+      for (int i = (int) range.offset(); i < range.offset() + range.count(); i++) {
+        assertEquals(Float.isNaN(firstGradient) ? 2 : masters[i], compute[i]);
+      }
+    }
   }
 
   private static StepInputs step(float clipNorm, float lossScale) {

@@ -22,12 +22,17 @@ import java.util.Map;
  * element that is not written, or read before it is written, shows. Every tensor stands between two
  * fences of NaNs: a read beyond its end poisons the result, a write is found afterwards. Inputs
  * must come back unchanged.
+ *
+ * <p>Activations and weights have the dtype under test, all else is F32. Values that a narrow dtype
+ * does not hold are rounded to it; the reference, which computes in F32, gets the rounded ones too.
  */
 public final class Stage {
   private static final int FENCE_BYTES = 64; // keeps the alignment of the allocation
   private static final int FENCE = 0x7FC0_5EED; // as float a NaN, as int no valid token
 
   private final Backend backend;
+  private final DType type;
+  private final DType rounding;
   private final List<Slot> slots = new ArrayList<>();
 
   private enum Use {
@@ -36,10 +41,26 @@ public final class Stage {
     WORKSPACE
   }
 
+  /** What a call left in an output. */
+  record Output(DType type, byte[] bytes) {}
+
   private record Slot(String name, Use use, Tensor tensor, Tensor fenced, byte[] before) {}
 
+  /** A stage on which activations and weights are F32. */
   Stage(Backend backend) {
+    this(backend, DType.F32, DType.F32);
+  }
+
+  /**
+   * A stage for one backend.
+   *
+   * @param type of activations and weights
+   * @param rounding type that inputs of this kind are rounded to before they become {@code type}
+   */
+  Stage(Backend backend, DType type, DType rounding) {
     this.backend = backend;
+    this.type = type;
+    this.rounding = rounding;
   }
 
   /** The ops under test. */
@@ -52,12 +73,17 @@ public final class Stage {
     return backend.stepControl();
   }
 
-  /** An F32 input. */
+  /** Activations or weights. */
   public Tensor floats(float[] values, long... shape) {
+    return slot("input", Use.INPUT, type, typed(values), shape);
+  }
+
+  /** An F32 input: statistics, gradients of weights, optimizer state. */
+  public Tensor floats32(float[] values, long... shape) {
     return slot("input", Use.INPUT, DType.F32, bytes(values), shape);
   }
 
-  /** An F32 input, or null for null. */
+  /** Activations or weights, or null for null. */
   public Tensor floatsOrNull(float[] values, long... shape) {
     return values == null ? null : floats(values, shape);
   }
@@ -78,8 +104,13 @@ public final class Stage {
     return slot("input", Use.INPUT, dtype, values, shape);
   }
 
-  /** An F32 output full of NaN. */
+  /** An output of activations, full of NaN. */
   public Tensor output(String name, long... shape) {
+    return output(name, type, shape);
+  }
+
+  /** An F32 output full of NaN. */
+  public Tensor output32(String name, long... shape) {
     return output(name, DType.F32, shape);
   }
 
@@ -88,14 +119,19 @@ public final class Stage {
     return slot(name, Use.OUTPUT, dtype, null, shape);
   }
 
-  /** An F32 tensor that the op reads and writes. */
+  /** Activations that the op reads and writes. */
   public Tensor inOut(String name, float[] values, long... shape) {
+    return slot(name, Use.OUTPUT, type, typed(values), shape);
+  }
+
+  /** An F32 tensor that the op reads and writes. */
+  public Tensor inOut32(String name, float[] values, long... shape) {
     return slot(name, Use.OUTPUT, DType.F32, bytes(values), shape);
   }
 
-  /** A gradient that is added to: {@link #inOut}; or overwritten, if the start is null. */
+  /** An F32 gradient that is added to; or overwritten, if the start is null. */
   public Tensor gradient(String name, float[] startOrNull, long... shape) {
-    return startOrNull == null ? output(name, shape) : inOut(name, startOrNull, shape);
+    return startOrNull == null ? output32(name, shape) : inOut32(name, startOrNull, shape);
   }
 
   /** Scratch of exactly so many bytes, all bits set. */
@@ -105,6 +141,10 @@ public final class Stage {
 
   private static byte[] bytes(float[] values) {
     return MemorySegment.ofArray(values).toArray(ValueLayout.JAVA_BYTE);
+  }
+
+  private byte[] typed(float[] values) {
+    return NarrowFloats.encode(NarrowFloats.round(values, rounding), type);
   }
 
   private Tensor slot(String name, Use use, DType dtype, byte[] values, long... shape) {
@@ -138,8 +178,8 @@ public final class Stage {
   }
 
   /** Reads all outputs back, after checking fences and inputs. */
-  Map<String, byte[]> finish() {
-    Map<String, byte[]> outputs = new LinkedHashMap<>();
+  Map<String, Output> finish() {
+    Map<String, Output> outputs = new LinkedHashMap<>();
     for (int i = 0; i < slots.size(); i++) {
       Slot slot = slots.get(i);
       byte[] after = download(slot.fenced());
@@ -151,7 +191,8 @@ public final class Stage {
         checkSame(slot, after, FENCE_BYTES, end, "written in " + what);
       }
       if (slot.use() == Use.OUTPUT) {
-        outputs.put(slot.name(), Arrays.copyOfRange(after, FENCE_BYTES, end));
+        byte[] bytes = Arrays.copyOfRange(after, FENCE_BYTES, end);
+        outputs.put(slot.name(), new Output(slot.tensor().dtype(), bytes));
       }
     }
     return outputs;

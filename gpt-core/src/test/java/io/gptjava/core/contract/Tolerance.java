@@ -1,8 +1,8 @@
 package io.gptjava.core.contract;
 
 /**
- * How far a float32 result may lie from the reference, element by element: a number of unit
- * roundoffs u = 2⁻²⁴ times the magnitude of the terms that the element is made of.
+ * How far a result may lie from the reference, element by element: a number of unit roundoffs u =
+ * 2⁻²⁴ times the magnitude of the terms that the element is made of.
  *
  * <p>A sum of n rounded terms t is off by at most (n − 1)·u·Σ|t|. Roundings are independent in
  * sign, so they grow as √n instead (Higham, <i>Accuracy and Stability of Numerical Algorithms</i>,
@@ -48,6 +48,24 @@ public interface Tolerance {
    */
   static Tolerance ofSum(long terms, double[] magnitudes) {
     return scaled(sumRoundoffs(terms), magnitudes);
+  }
+
+  /** One bf16 rounding, in unit roundoffs of binary32: bf16 has 8 significant bits of 24. */
+  double BF16_ROUNDOFF = 1 << 16;
+
+  /** What remains allowed when the value is rounded to bf16 at the end. */
+  static Tolerance storedAsBf16(Tolerance exact) {
+    return (index, expected) -> {
+      double allowed = exact.allowed(index, expected);
+      return allowed
+          + BF16_ROUNDOFF * UNIT_ROUNDOFF * (Math.abs(expected) + allowed)
+          + Float.MIN_NORMAL;
+    };
+  }
+
+  /** This and another source of error. */
+  default Tolerance plus(Tolerance other) {
+    return (index, expected) -> allowed(index, expected) + other.allowed(index, expected);
   }
 
   /** 4 + √n. */
