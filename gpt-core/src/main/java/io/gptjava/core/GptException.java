@@ -4,7 +4,7 @@ package io.gptjava.core;
  * An error that the user can act on. Its message is one to three lines: the value, the reason, the
  * fix, in terms of the flags and files that the user has.
  */
-public final class GptException extends RuntimeException {
+public class GptException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   private final Failure failure;

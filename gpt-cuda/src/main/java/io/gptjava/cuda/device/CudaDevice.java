@@ -1,0 +1,272 @@
+package io.gptjava.cuda.device;
+
+import io.gptjava.cuda.ffi.CudaException;
+import io.gptjava.cuda.ffi.DeviceAttribute;
+import io.gptjava.cuda.ffi.DriverApi;
+import io.gptjava.cuda.ffi.LibraryFinder;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * One GPU: its primary context, a main stream, memory, and kernels by name. Not thread-safe, but
+ * any thread may use it in turn.
+ */
+public final class CudaDevice implements AutoCloseable {
+  private static final int HOPPER_MAJOR = 9;
+
+  private final DeviceSettings settings;
+  private final DriverApi driver;
+  private final LibraryFinder libraries;
+  private final int device;
+  private final long context;
+  private final String name;
+  private final int major;
+  private final int minor;
+  private final int multiprocessors;
+  private final long maxSharedMemoryPerBlock;
+  private final Arena arena = Arena.ofShared();
+  private final Set<DeviceResource> open = Collections.synchronizedSet(new LinkedHashSet<>());
+  private final Map<Long, DeviceMemory> allocations = new HashMap<>();
+  private final Map<String, Kernel> kernels = new HashMap<>();
+  private final Map<String, Module> modules = new HashMap<>();
+  private final PtxLibrary ptx;
+  private final Stream stream;
+  private Thread current;
+  private boolean closed;
+
+  private CudaDevice(DeviceSettings settings, LibraryFinder libraries, DriverApi driver) {
+    this.settings = settings;
+    this.libraries = libraries;
+    this.driver = driver;
+    this.device = driver.device(settings.index());
+    this.name = driver.deviceName(device);
+    this.major = attribute(DeviceAttribute.COMPUTE_CAPABILITY_MAJOR);
+    this.minor = attribute(DeviceAttribute.COMPUTE_CAPABILITY_MINOR);
+    this.multiprocessors = attribute(DeviceAttribute.MULTIPROCESSOR_COUNT);
+    this.maxSharedMemoryPerBlock = attribute(DeviceAttribute.MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
+    this.ptx = new PtxLibrary(major == HOPPER_MAJOR ? "sm90a" : "sm80");
+    this.context = driver.primaryContextRetain(device);
+    this.stream = new Stream(this, "main");
+  }
+
+  /**
+   * Opens a device.
+   *
+   * @throws CudaException if the driver or the device is missing
+   */
+  public static CudaDevice open(DeviceSettings settings) {
+    LibraryFinder libraries = new LibraryFinder(settings.cudaLibraryOrNull());
+    DriverApi driver =
+        new DriverApi(
+            DriverApi.search(libraries)
+                .require("Install the NVIDIA driver; gpt doctor shows what is missing."));
+    driver.init();
+    return new CudaDevice(settings, libraries, driver);
+  }
+
+  /** The driver's functions. */
+  public DriverApi driver() {
+    return driver;
+  }
+
+  /** Where the device's other libraries are looked for. */
+  public LibraryFinder libraries() {
+    return libraries;
+  }
+
+  /** The GPU's name. */
+  public String name() {
+    return name;
+  }
+
+  /** Compute capability, such as 80 for 8.0. */
+  public int computeCapability() {
+    return 10 * major + minor;
+  }
+
+  /** Number of streaming multiprocessors. */
+  public int multiprocessors() {
+    return multiprocessors;
+  }
+
+  /** Shared memory in bytes that a block may ask for. */
+  public long maxSharedMemoryPerBlock() {
+    return maxSharedMemoryPerBlock;
+  }
+
+  /** One of its attributes. */
+  public int attribute(DeviceAttribute attribute) {
+    return driver.deviceAttribute(attribute, device);
+  }
+
+  /** PCI address, by which NVML knows it. */
+  public String pciBusId() {
+    return driver.devicePciBusId(device);
+  }
+
+  /** Free and total memory in bytes. */
+  public DriverApi.MemoryInfo memory() {
+    makeCurrent();
+    return driver.memoryInfo();
+  }
+
+  /** Whether each kernel is waited for. */
+  public boolean syncKernels() {
+    return settings.syncKernels();
+  }
+
+  /** Makes this device's context current on the calling thread, if another thread used it last. */
+  public void makeCurrent() {
+    Thread thread = Thread.currentThread();
+    if (thread != current) {
+      driver.setCurrentContext(context);
+      current = thread;
+    }
+  }
+
+  /** The stream that kernels run on. */
+  public Stream stream() {
+    return stream;
+  }
+
+  /** Another stream; the caller closes it. */
+  public Stream newStream(String streamName) {
+    makeCurrent();
+    return new Stream(this, streamName);
+  }
+
+  /** An event; the caller closes it. */
+  public Event newEvent(String eventName, boolean timed) {
+    makeCurrent();
+    return new Event(this, eventName, timed);
+  }
+
+  /**
+   * Device memory; the caller closes it. Its content is undefined at first.
+   *
+   * @throws CudaException with {@link io.gptjava.core.Failure#CAPACITY} if there is not enough
+   */
+  public DeviceMemory allocate(String role, long bytes) {
+    makeCurrent();
+    try {
+      return new DeviceMemory(this, role, bytes);
+    } catch (CudaException e) {
+      DriverApi.MemoryInfo memory = driver.memoryInfo();
+      throw e.during(
+          "%s of %,d MiB for %s (%,d of %,d MiB free)"
+              .formatted(
+                  e.call(),
+                  mebibytes(bytes),
+                  role,
+                  mebibytes(memory.free()),
+                  mebibytes(memory.total())));
+    }
+  }
+
+  private static long mebibytes(long bytes) {
+    return bytes + (1 << 20) - 1 >> 20;
+  }
+
+  /** Device memory by its address, given back by {@link #free}. */
+  public long allocate(long bytes) {
+    DeviceMemory memory = allocate("buffer", bytes);
+    allocations.put(memory.address(), memory);
+    return memory.address();
+  }
+
+  /** Gives back what {@link #allocate(long)} returned. */
+  public void free(long address) {
+    DeviceMemory memory = allocations.remove(address);
+    if (memory == null) {
+      throw new IllegalArgumentException("no allocation begins at 0x" + Long.toHexString(address));
+    }
+    memory.close();
+  }
+
+  /** Page-locked host memory; the caller closes it. */
+  public PinnedMemory allocatePinned(String role, long bytes) {
+    makeCurrent();
+    return new PinnedMemory(this, role, bytes);
+  }
+
+  /**
+   * A kernel by name; its module is loaded at first use.
+   *
+   * @throws CudaException if the driver cannot load it
+   */
+  public Kernel kernel(String kernelName) {
+    Kernel kernel = kernels.get(kernelName);
+    if (kernel == null) {
+      kernel = load(kernelName);
+      kernels.put(kernelName, kernel);
+    }
+    return kernel;
+  }
+
+  private Kernel load(String kernelName) {
+    makeCurrent();
+    PtxModule source = ptx.moduleOf(kernelName);
+    Module module = modules.get(source.name());
+    if (module == null) {
+      module = Module.load(driver, source);
+      modules.put(source.name(), module);
+    }
+    return new Kernel(
+        this, source.kernels().get(kernelName), module.function(driver, kernelName), arena);
+  }
+
+  /** Waits until all streams are done. */
+  public void synchronize() {
+    makeCurrent();
+    driver.synchronizeContext();
+  }
+
+  void opened(DeviceResource resource) {
+    open.add(resource);
+  }
+
+  void closed(DeviceResource resource) {
+    open.remove(resource);
+  }
+
+  /**
+   * Gives everything back.
+   *
+   * @throws IllegalStateException if something was left open; it is named, and closed all the same
+   */
+  @Override
+  public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    makeCurrent();
+    stream.close();
+    List<DeviceResource> left = new ArrayList<>(open);
+    left.reversed().forEach(DeviceResource::close);
+    modules.values().forEach(module -> module.unload(driver));
+    arena.close();
+    driver.setCurrentContext(0);
+    driver.primaryContextRelease(device);
+    if (!left.isEmpty()) {
+      throw new IllegalStateException(
+          "left open on %s: %s"
+              .formatted(
+                  name,
+                  left.stream().map(DeviceResource::toString).collect(Collectors.joining(", "))));
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "%s (compute capability %d.%d, %d multiprocessors)"
+        .formatted(name, major, minor, multiprocessors);
+  }
+}
