@@ -37,8 +37,7 @@ final class CudaOperands {
   }
 
   /** {@link #matrix} unless the tensor is null. */
-  static void matrixOrNull(
-      String name, Tensor tensorOrNull, DType dtype, long rows, long columns) {
+  static void matrixOrNull(String name, Tensor tensorOrNull, DType dtype, long rows, long columns) {
     if (tensorOrNull != null) {
       matrix(name, tensorOrNull, dtype, rows, columns);
     }

@@ -1,5 +1,6 @@
 package io.gptjava.cuda.device;
 
+import io.gptjava.core.BackendOptions;
 import io.gptjava.cuda.ffi.CudaException;
 import io.gptjava.cuda.ffi.DeviceAttribute;
 import io.gptjava.cuda.ffi.DriverApi;
@@ -21,7 +22,7 @@ import java.util.stream.Collectors;
 public final class CudaDevice implements AutoCloseable {
   private static final int HOPPER_MAJOR = 9;
 
-  private final DeviceSettings settings;
+  private final BackendOptions options;
   private final DriverApi driver;
   private final LibraryFinder libraries;
   private final int device;
@@ -41,11 +42,11 @@ public final class CudaDevice implements AutoCloseable {
   private Thread current;
   private boolean closed;
 
-  private CudaDevice(DeviceSettings settings, LibraryFinder libraries, DriverApi driver) {
-    this.settings = settings;
+  private CudaDevice(BackendOptions options, LibraryFinder libraries, DriverApi driver) {
+    this.options = options;
     this.libraries = libraries;
     this.driver = driver;
-    this.device = driver.device(settings.index());
+    this.device = driver.device(options.device());
     this.name = driver.deviceName(device);
     this.major = attribute(DeviceAttribute.COMPUTE_CAPABILITY_MAJOR);
     this.minor = attribute(DeviceAttribute.COMPUTE_CAPABILITY_MINOR);
@@ -61,14 +62,14 @@ public final class CudaDevice implements AutoCloseable {
    *
    * @throws CudaException if the driver or the device is missing
    */
-  public static CudaDevice open(DeviceSettings settings) {
-    LibraryFinder libraries = new LibraryFinder(settings.cudaLibraryOrNull());
+  public static CudaDevice open(BackendOptions options) {
+    LibraryFinder libraries = new LibraryFinder(options.cudaLibrary(), options.cudaHome());
     DriverApi driver =
         new DriverApi(
             DriverApi.search(libraries)
                 .require("Install the NVIDIA driver; gpt doctor shows what is missing."));
     driver.init();
-    return new CudaDevice(settings, libraries, driver);
+    return new CudaDevice(options, libraries, driver);
   }
 
   /** The driver's functions. */
@@ -119,7 +120,7 @@ public final class CudaDevice implements AutoCloseable {
 
   /** Whether each kernel is waited for. */
   public boolean syncKernels() {
-    return settings.syncKernels();
+    return options.syncKernels();
   }
 
   /** Makes this device's context current on the calling thread, if another thread used it last. */

@@ -25,7 +25,7 @@ final class PtxLibrary {
   PtxLibrary(String architecture) {
     for (String line : read("STAMP").orElse("").lines().toList()) {
       if (line.startsWith(MODULE_LINE)) {
-        String name = line.substring(MODULE_LINE.length()).strip();
+        String name = line.substring(MODULE_LINE.length()).strip().split(" ", 2)[0];
         String file = "%s.%s.ptx".formatted(name, architecture);
         String text =
             read(file).orElseThrow(() -> new IllegalStateException(FOLDER + file + " is missing"));

@@ -1,13 +1,11 @@
 package io.gptjava.cuda.ffi;
 
-import java.io.File;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -15,9 +13,10 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.SequencedSet;
+import java.util.stream.Stream;
 
 /**
- * Looks for NVIDIA's libraries, in this order: what the user named; the system's loader; toolkits
+ * Looks for NVIDIA's libraries, in this order: where the user said; the system's loader; toolkits
  * below {@code /usr/local/cuda*}; the folders of Python's NVIDIA wheels. Every place that was tried
  * in vain is reported with its reason.
  */
@@ -31,52 +30,35 @@ public final class LibraryFinder {
           "lib64/python3*/site-packages");
   private static final List<String> DRIVER_FOLDERS =
       List.of(
-          "/usr/lib/x86_64-linux-gnu",
-          "/usr/lib/aarch64-linux-gnu",
-          "/usr/lib64",
-          "/usr/lib/wsl/lib");
+          "usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib64", "usr/lib/wsl/lib");
 
   private final List<Path> named;
   private final List<Path> toolkits;
   private final List<Path> wheels;
+  private final List<Path> drivers;
 
   /**
    * A search.
    *
-   * @param namedOrNull what the user named, separated by {@code :}. A file is asked for the
-   *     functions of every library first, as the host emulator holds them all. A folder may be a
-   *     toolkit's root ({@code CUDA_HOME}), a Python environment, or hold the libraries themselves
+   * @param library a file that is asked for the functions of every library first, as the host
+   *     emulator holds them all; or a folder like {@code home}
+   * @param home root of a CUDA toolkit or of a Python environment with NVIDIA's wheels, or a folder
+   *     that holds the libraries themselves
    */
-  public LibraryFinder(String namedOrNull) {
-    this(namedOrNull, Path.of("/"), Path.of(System.getProperty("user.home", "/")));
+  public LibraryFinder(Optional<Path> library, Optional<Path> home) {
+    this(library, home, Path.of("/"), Path.of(System.getProperty("user.home", "/")));
   }
 
   /** A search below another root, for tests. */
-  LibraryFinder(String namedOrNull, Path root, Path home) {
-    named = paths(namedOrNull);
+  LibraryFinder(Optional<Path> library, Optional<Path> home, Path root, Path user) {
+    named = Stream.concat(library.stream(), home.stream()).map(Path::toAbsolutePath).toList();
     toolkits = matching(root, "usr/local/cuda*").reversed();
     wheels = new ArrayList<>();
     for (Path prefix :
-        List.of(home.resolve(".local"), root.resolve("usr/local"), root.resolve("usr"))) {
+        List.of(user.resolve(".local"), root.resolve("usr/local"), root.resolve("usr"))) {
       wheels.addAll(wheelFolders(prefix));
     }
-  }
-
-  private static List<Path> paths(String namedOrNull) {
-    List<Path> paths = new ArrayList<>();
-    if (namedOrNull != null) {
-      for (String part : namedOrNull.split(File.pathSeparator)) {
-        if (!part.isBlank()) {
-          try {
-            paths.add(Path.of(part.strip()).toAbsolutePath());
-          } catch (InvalidPathException e) {
-            // Not a path on this system: nothing can be there.
-            continue;
-          }
-        }
-      }
-    }
-    return paths;
+    drivers = DRIVER_FOLDERS.stream().map(root::resolve).toList();
   }
 
   /**
@@ -121,7 +103,7 @@ public final class LibraryFinder {
     sonames.forEach(soname -> all.add(new Candidate(soname, Optional.empty())));
     if (sonames.getFirst().startsWith("libcuda.so")
         || sonames.getFirst().startsWith("libnvidia-ml")) {
-      addFolders(all, DRIVER_FOLDERS.stream().map(Path::of).toList(), sonames, false);
+      addFolders(all, drivers, sonames, false);
     } else {
       for (Path toolkit : toolkits) {
         addFolders(all, foldersOf(toolkit), sonames, false);
