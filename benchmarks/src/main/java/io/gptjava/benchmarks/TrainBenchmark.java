@@ -97,7 +97,8 @@ public final class TrainBenchmark {
     GptConfig config = settings.model;
     model = new GptModel(backend, config, settings.batch, settings.sequence, true);
     new WeightInitializer(Initialization.GPT2, settings.seed, config.layers())
-        .initialize(backend, model.layout(), model.weights().flat());
+        .initialize(backend, model.layout(), model.masters());
+    model.mastersChanged();
     state = model.optimizerState(true);
     random = new SplittableRandom(settings.seed);
     batch = new Batch(settings.batch, settings.sequence);

@@ -29,31 +29,31 @@ final class NonFiniteFinder {
 
   /** Whether all weights are finite, so that a checkpoint is worth writing. */
   boolean weightsAreFinite() {
-    return firstParameter(model.weights(), model.layout().parameters()).isEmpty();
+    return firstParameter(model.masters(), model.layout().parameters()).isEmpty();
   }
 
   /** The first bad tensor, described for people. */
   Optional<String> find() {
     List<Parameter> parameters = model.layout().parameters();
-    return firstParameter(model.weights(), parameters)
+    return firstParameter(model.masters(), parameters)
         .map(name -> "weight " + name)
         .or(this::firstActivation)
         .or(
             () ->
-                firstParameter(model.gradients(), parameters.reversed())
+                firstParameter(model.gradients().flat(), parameters.reversed())
                     .map(name -> "gradient of " + name));
   }
 
-  private Optional<String> firstParameter(ModelTensors tensors, List<Parameter> parameters) {
+  private Optional<String> firstParameter(Tensor flat, List<Parameter> parameters) {
     return parameters.stream()
-        .filter(p -> !finite(ModelTensors.view(tensors.flat(), p)))
+        .filter(p -> !finite(ModelTensors.view(flat, p)))
         .map(Parameter::name)
         .findFirst();
   }
 
   private Optional<String> firstActivation() {
     return model.allocation().plan().slots().stream()
-        .filter(slot -> slot.role() == Role.ACTIVATIONS && slot.dtype() == DType.F32)
+        .filter(slot -> slot.role() == Role.ACTIVATIONS && slot.dtype() != DType.I32)
         .filter(slot -> !slot.name().startsWith("gradient"))
         .filter(slot -> !finite(model.allocation().tensor(slot)))
         .map(Slot::name)
@@ -63,22 +63,31 @@ final class NonFiniteFinder {
 
   private boolean finite(Tensor tensor) {
     if (tensor.memory().hostAccessible()) {
-      return finite(tensor.segment());
+      return finite(tensor.dtype(), tensor.segment());
     }
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment host = arena.allocate(tensor.byteSize());
       backend.download(tensor, host);
-      return finite(host);
+      return finite(tensor.dtype(), host);
     }
   }
 
-  private static boolean finite(MemorySegment floats) {
-    long count = floats.byteSize() / Float.BYTES;
+  private static boolean finite(DType type, MemorySegment values) {
+    long count = values.byteSize() / type.bytes();
     for (long i = 0; i < count; i++) {
-      if (!Float.isFinite(floats.getAtIndex(ValueLayout.JAVA_FLOAT, i))) {
+      if (!Float.isFinite(value(type, values, i))) {
         return false;
       }
     }
     return true;
+  }
+
+  private static float value(DType type, MemorySegment values, long i) {
+    return switch (type) {
+      case F32 -> values.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+      case BF16 -> Float.intBitsToFloat(values.getAtIndex(ValueLayout.JAVA_SHORT, i) << 16);
+      case F16 -> Float.float16ToFloat(values.getAtIndex(ValueLayout.JAVA_SHORT, i));
+      case I32, U8 -> throw new IllegalArgumentException(type + " is not a float type");
+    };
   }
 }

@@ -42,6 +42,7 @@ public final class Trainer implements AutoCloseable {
   private final RunLength length;
   private final LearningRateSchedule schedule;
   private final OptimizerState optimizerState;
+  private final Runnable optimizerStep;
   private final Evaluator evaluator;
   private final NonFiniteFinder nonFinite;
   private final Decoder decoder;
@@ -116,6 +117,7 @@ public final class Trainer implements AutoCloseable {
     length = RunLength.of(config.batch(), training);
     schedule = new LearningRateSchedule(config.optimizer(), length.totalSteps());
     optimizerState = model.optimizerState(config.optimizer().decayAll());
+    optimizerStep = setup.backend.recording(this::clipAndUpdate);
     evaluator = new Evaluator(model, control);
     nonFinite = new NonFiniteFinder(setup.backend, model);
     decoder = new Decoder(setup.backend, config.model(), model.weights());
@@ -184,11 +186,15 @@ public final class Trainer implements AutoCloseable {
       model.load(microBatches.get(i));
       model.forwardBackward(i > 0);
     }
-    model.clip(optimizerState);
-    model.update(optimizerState, config.optimizer().adamW());
+    optimizerStep.run();
     StepOutputs outputs = control.read();
     checkFinite(outputs);
     advance(microBatches, outputs, learningRate, System.nanoTime() - begin);
+  }
+
+  private void clipAndUpdate() {
+    model.clip(optimizerState);
+    model.update(optimizerState, config.optimizer().adamW());
   }
 
   /** The step's micro-batches; the last step of an epoch takes those that are left. */

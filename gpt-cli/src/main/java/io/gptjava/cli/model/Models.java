@@ -31,7 +31,8 @@ public final class Models {
   public static GptModel load(Backend backend, Path path, int batch, int sequence) {
     try (ModelFolder folder = open(path)) {
       GptModel model = new GptModel(backend, folder.config(), batch, sequence, false);
-      folder.read(new FlatParameters(backend, model.layout(), model.weights().flat()));
+      folder.read(new FlatParameters(backend, model.layout(), model.masters()));
+      model.mastersChanged();
       return model;
     }
   }

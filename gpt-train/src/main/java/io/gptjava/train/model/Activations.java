@@ -12,7 +12,7 @@ import java.util.function.Function;
 
 /**
  * What a forward pass over (B, T) tokens writes: as {@link Slot}s while planning, as {@link
- * Tensor}s afterwards. N = B·T rows.
+ * Tensor}s afterwards. N = B·T rows. Activations have the model's compute type.
  *
  * @param tokens (B, T) I32
  * @param targets (N) I32
@@ -87,10 +87,11 @@ record Activations<X>(
   /**
    * Plans the tensors of a pass.
    *
+   * @param type of the activations; statistics and losses are F32
    * @param training whether every block keeps its own for backward
    */
   static Activations<Slot> plan(
-      MemoryPlan plan, GptConfig config, int batch, int sequence, boolean training) {
+      MemoryPlan plan, GptConfig config, DType type, int batch, int sequence, boolean training) {
     long n = (long) batch * sequence;
     long c = config.width();
     Role role = Role.ACTIVATIONS;
@@ -100,40 +101,40 @@ record Activations<X>(
     for (int i = 0; i < config.layers(); i++) {
       layers.add(
           training || i == 0
-              ? planLayer(plan, config, batch, sequence, "h." + i + ".")
+              ? planLayer(plan, config, type, batch, sequence, "h." + i + ".")
               : layers.getFirst());
     }
     return new Activations<>(
         tokens,
         targets,
         List.copyOf(layers),
-        plan.floats(role, "branch", n, c),
-        training ? plan.floats(role, "residual", n, c) : layers.getFirst().residual(),
-        plan.floats(role, "ln_f", n, c),
+        plan.add(role, "branch", type, n, c),
+        training ? plan.add(role, "residual", type, n, c) : layers.getFirst().residual(),
+        plan.add(role, "ln_f", type, n, c),
         plan.floats(role, "ln_f.mean", n),
         plan.floats(role, "ln_f.rstd", n),
         plan.floats(role, "losses", n));
   }
 
   private static Layer<Slot> planLayer(
-      MemoryPlan plan, GptConfig config, int batch, int sequence, String at) {
+      MemoryPlan plan, GptConfig config, DType type, int batch, int sequence, String at) {
     long n = (long) batch * sequence;
     long c = config.width();
     Role role = Role.ACTIVATIONS;
     return new Layer<>(
-        plan.floats(role, at + "residual", n, c),
-        plan.floats(role, at + "ln_1", n, c),
+        plan.add(role, at + "residual", type, n, c),
+        plan.add(role, at + "ln_1", type, n, c),
         plan.floats(role, at + "ln_1.mean", n),
         plan.floats(role, at + "ln_1.rstd", n),
-        plan.floats(role, at + "attn.qkv", n, 3 * c),
-        plan.floats(role, at + "attn", n, c),
+        plan.add(role, at + "attn.qkv", type, n, 3 * c),
+        plan.add(role, at + "attn", type, n, c),
         plan.floats(role, at + "attn.log_sum_exp", batch, config.heads(), sequence),
-        plan.floats(role, at + "attn.residual", n, c),
-        plan.floats(role, at + "ln_2", n, c),
+        plan.add(role, at + "attn.residual", type, n, c),
+        plan.add(role, at + "ln_2", type, n, c),
         plan.floats(role, at + "ln_2.mean", n),
         plan.floats(role, at + "ln_2.rstd", n),
-        plan.floats(role, at + "mlp.fc", n, 4 * c),
-        plan.floats(role, at + "mlp.gelu", n, 4 * c));
+        plan.add(role, at + "mlp.fc", type, n, 4 * c),
+        plan.add(role, at + "mlp.gelu", type, n, 4 * c));
   }
 
   static Activations<Tensor> bind(Activations<Slot> slots, Allocation allocation) {

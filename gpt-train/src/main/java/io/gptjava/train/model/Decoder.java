@@ -35,7 +35,7 @@ public final class Decoder implements AutoCloseable {
   private final Tensor wide; // (R, 4C)
   private final Tensor mean; // (R)
   private final Tensor rstd; // (R)
-  private final Tensor logits; // (1, V)
+  private final Tensor logits; // (1, V) F32
   private final Tensor keys; // (L, NH, context, HS)
   private final Tensor values; // (L, NH, context, HS)
   private final MemorySegment hostLogits; // (V)
@@ -56,20 +56,21 @@ public final class Decoder implements AutoCloseable {
     long c = config.width();
     MemoryPlan plan = new MemoryPlan();
     Role rows = Role.ACTIVATIONS;
+    DType type = weights.flat().dtype();
     Slot tokenSlot = plan.add(rows, "tokens", DType.I32, 1, r);
-    Slot residualSlot = plan.floats(rows, "residual", r, c);
-    Slot middleSlot = plan.floats(rows, "middle", r, c);
-    Slot normSlot = plan.floats(rows, "norm", r, c);
-    Slot branchSlot = plan.floats(rows, "branch", r, c);
-    Slot attentionSlot = plan.floats(rows, "attention", r, c);
-    Slot qkvSlot = plan.floats(rows, "qkv", r, 3 * c);
-    Slot wideSlot = plan.floats(rows, "wide", r, 4 * c);
+    Slot residualSlot = plan.add(rows, "residual", type, r, c);
+    Slot middleSlot = plan.add(rows, "middle", type, r, c);
+    Slot normSlot = plan.add(rows, "norm", type, r, c);
+    Slot branchSlot = plan.add(rows, "branch", type, r, c);
+    Slot attentionSlot = plan.add(rows, "attention", type, r, c);
+    Slot qkvSlot = plan.add(rows, "qkv", type, r, 3 * c);
+    Slot wideSlot = plan.add(rows, "wide", type, r, 4 * c);
     Slot meanSlot = plan.floats(rows, "mean", r);
     Slot rstdSlot = plan.floats(rows, "rstd", r);
     Slot logitsSlot = plan.floats(rows, "logits", 1, config.vocabularySize());
     long[] cache = {config.layers(), config.heads(), config.contextLength(), config.headSize()};
-    Slot keySlot = plan.floats(Role.CACHE, "keys", cache);
-    Slot valueSlot = plan.floats(Role.CACHE, "values", cache);
+    Slot keySlot = plan.add(Role.CACHE, "keys", type, cache);
+    Slot valueSlot = plan.add(Role.CACHE, "values", type, cache);
     MemoryPlan.Allocation a = plan.allocate(backend);
     this.tokens = a.tensor(tokenSlot);
     this.residual = a.tensor(residualSlot);

@@ -10,13 +10,11 @@ import io.gptjava.core.GptException;
 import io.gptjava.core.Ops;
 import io.gptjava.core.OptimizerState;
 import io.gptjava.core.Philox;
+import io.gptjava.core.Precision;
 import io.gptjava.core.Tensor;
 import io.gptjava.train.data.Batch;
 import io.gptjava.train.model.Activations.Layer;
-import io.gptjava.train.model.MemoryPlan.Role;
-import io.gptjava.train.model.MemoryPlan.Slot;
 import java.lang.foreign.MemorySegment;
-import java.util.Optional;
 
 /**
  * GPT-2 with its forward and backward pass over micro-batches of (B, T) tokens. All memory is
@@ -27,64 +25,46 @@ import java.util.Optional;
  * each other.
  */
 public final class GptModel {
-  /** Most bytes that the logits of one chunk of rows may take. */
-  private static final long LOGITS_BUDGET = 128L << 20;
-
   private final Backend backend;
   private final Ops ops;
   private final GptConfig config;
   private final int batch;
   private final int sequence;
   private final ParameterLayout layout;
-  private final MemoryPlan.Allocation allocation;
+  private final ModelMemory memory;
   private final ModelTensors weights;
-  private final Optional<Training> training;
   private final Activations<Tensor> activations;
   private final Tensor workspace;
+  private final Runnable evaluation;
+  private final Runnable firstMicroStep;
+  private final Runnable laterMicroStep;
 
   /**
-   * What only training needs.
+   * Allocates an fp32 model; its weights are zero.
    *
-   * @param gradients of the weights
-   * @param firstMoment (P)
-   * @param secondMoment (P)
-   * @param dResidual (N, C) gradient of the residual stream
-   * @param dBranch (N, C) gradient of a branch's output
-   * @param dNorm (N, C) gradient of a normalisation's output
-   * @param dWide (N, 4C) gradient inside the MLP
-   * @param dQkv (N, 3C) on the same memory: the two are never alive together
+   * @param batch B
+   * @param sequence T, at most the context length
+   * @param train whether {@link #forwardBackward} and {@link #update} will be called
    */
-  private record Training(
-      ModelTensors gradients,
-      Tensor firstMoment,
-      Tensor secondMoment,
-      Tensor dResidual,
-      Tensor dBranch,
-      Tensor dNorm,
-      Tensor dWide,
-      Tensor dQkv) {}
-
-  /** The slots of one model, before and after its memory exists. */
-  private record Slots(
-      Slot parameters,
-      Slot gradients,
-      Slot firstMoment,
-      Slot secondMoment,
-      Activations<Slot> activations,
-      Slot dResidual,
-      Slot dBranch,
-      Slot dNorm,
-      Slot dWide,
-      Slot workspace) {}
+  public GptModel(Backend backend, GptConfig config, int batch, int sequence, boolean train) {
+    this(backend, config, Precision.FP32, batch, sequence, train);
+  }
 
   /**
    * Allocates a model; its weights are zero.
    *
+   * @param precision one that the backend computes in
    * @param batch B
    * @param sequence T, at most the context length
-   * @param train whether {@link #backward} and {@link #update} will be called
+   * @param train whether {@link #forwardBackward} and {@link #update} will be called
    */
-  public GptModel(Backend backend, GptConfig config, int batch, int sequence, boolean train) {
+  public GptModel(
+      Backend backend,
+      GptConfig config,
+      Precision precision,
+      int batch,
+      int sequence,
+      boolean train) {
     if (sequence > config.contextLength()) {
       throw new IllegalArgumentException(sequence + " positions > " + config.contextLength());
     }
@@ -94,13 +74,15 @@ public final class GptModel {
     this.batch = batch;
     this.sequence = sequence;
     this.layout = new ParameterLayout(config);
-    MemoryPlan plan = new MemoryPlan();
-    Slots slots = plan(plan, ops, layout, batch, sequence, train);
-    this.allocation = plan.allocate(backend);
-    this.weights = ModelTensors.of(layout, allocation.tensor(slots.parameters));
-    this.activations = Activations.bind(slots.activations, allocation);
-    this.workspace = allocation.tensor(slots.workspace);
-    this.training = train ? Optional.of(bindTraining(slots)) : Optional.empty();
+    this.memory =
+        ModelMemory.allocate(
+            backend, layout, new ModelMemory.Size(config, precision, batch, sequence, train));
+    this.weights = memory.weights();
+    this.activations = memory.activations();
+    this.workspace = memory.workspace();
+    this.evaluation = backend.recording(this::forwardLoss);
+    this.firstMicroStep = backend.recording(() -> forwardThenBackward(false));
+    this.laterMicroStep = backend.recording(() -> forwardThenBackward(true));
   }
 
   /**
@@ -108,71 +90,9 @@ public final class GptModel {
    *
    * @param ops of the backend that would run it
    */
-  public static MemoryPlan plan(Ops ops, GptConfig config, int batch, int sequence, boolean train) {
-    MemoryPlan plan = new MemoryPlan();
-    plan(plan, ops, new ParameterLayout(config), batch, sequence, train);
-    return plan;
-  }
-
-  private static Slots plan(
-      MemoryPlan plan, Ops ops, ParameterLayout layout, int batch, int sequence, boolean train) {
-    GptConfig config = layout.config();
-    long n = (long) batch * sequence;
-    long c = config.width();
-    long p = layout.size();
-    Slot parameters = plan.floats(Role.PARAMETERS, "weights", p);
-    Slot gradients = null;
-    Slot firstMoment = null;
-    Slot secondMoment = null;
-    Slot dResidual = null;
-    Slot dBranch = null;
-    Slot dNorm = null;
-    Slot dWide = null;
-    long scratch =
-        ops.headCrossEntropyWorkspace(
-            n, config.width(), config.paddedVocabularySize(), LOGITS_BUDGET);
-    if (train) {
-      gradients = plan.floats(Role.GRADIENTS, "gradients", p);
-      firstMoment = plan.floats(Role.OPTIMIZER, "first moment", p);
-      secondMoment = plan.floats(Role.OPTIMIZER, "second moment", p);
-      dResidual = plan.floats(Role.ACTIVATIONS, "gradient of residual", n, c);
-      dBranch = plan.floats(Role.ACTIVATIONS, "gradient of branch", n, c);
-      dNorm = plan.floats(Role.ACTIVATIONS, "gradient of norm", n, c);
-      dWide = plan.floats(Role.ACTIVATIONS, "gradient of mlp.fc / qkv", n, 4 * c);
-      scratch = Math.max(scratch, ops.embeddingBackwardWorkspace(batch, sequence, config.width()));
-      scratch = Math.max(scratch, ops.layerNormBackwardWorkspace(n, config.width()));
-      scratch =
-          Math.max(
-              scratch,
-              ops.attentionBackwardWorkspace(batch, sequence, config.width(), config.heads()));
-    }
-    Activations<Slot> activations = Activations.plan(plan, config, batch, sequence, train);
-    Slot workspace = plan.add(Role.WORKSPACE, "workspace", DType.U8, scratch);
-    return new Slots(
-        parameters,
-        gradients,
-        firstMoment,
-        secondMoment,
-        activations,
-        dResidual,
-        dBranch,
-        dNorm,
-        dWide,
-        workspace);
-  }
-
-  private Training bindTraining(Slots slots) {
-    long n = (long) batch * sequence;
-    Tensor dWide = allocation.tensor(slots.dWide);
-    return new Training(
-        ModelTensors.of(layout, allocation.tensor(slots.gradients)),
-        allocation.tensor(slots.firstMoment),
-        allocation.tensor(slots.secondMoment),
-        allocation.tensor(slots.dResidual),
-        allocation.tensor(slots.dBranch),
-        allocation.tensor(slots.dNorm),
-        dWide,
-        dWide.prefix(n, 3L * config.width()));
+  public static MemoryPlan plan(
+      Ops ops, GptConfig config, Precision precision, int batch, int sequence, boolean train) {
+    return ModelMemory.plan(ops, new ModelMemory.Size(config, precision, batch, sequence, train));
   }
 
   /** Shape of the model. */
@@ -185,14 +105,29 @@ public final class GptModel {
     return layout;
   }
 
-  /** The weights. */
+  /** The weights that the ops compute with. */
   public ModelTensors weights() {
     return weights;
   }
 
+  /**
+   * The weights in full precision (P) F32, as the optimizer updates them and files hold them. After
+   * writing to them call {@link #mastersChanged}.
+   */
+  public Tensor masters() {
+    return memory.masters();
+  }
+
+  /** Rounds the masters to the weights that the ops compute with, where these are a copy. */
+  public void mastersChanged() {
+    if (weights.flat().dtype() != DType.F32) {
+      ops.cast(memory.masters(), weights.flat());
+    }
+  }
+
   /** All tensors, by slot of the plan. */
   public MemoryPlan.Allocation allocation() {
-    return allocation;
+    return memory.allocation();
   }
 
   /**
@@ -201,19 +136,19 @@ public final class GptModel {
    * @param decayAll whether every parameter decays, or only matrices
    */
   public OptimizerState optimizerState(boolean decayAll) {
-    Training t = training();
+    ModelMemory.Training t = training();
     return new OptimizerState(
-        weights.flat(),
-        t.gradients.flat(),
-        t.firstMoment,
-        t.secondMoment,
-        null,
+        memory.masters(),
+        t.gradients().flat(),
+        t.firstMoment(),
+        t.secondMoment(),
+        weights.flat().dtype() == DType.F32 ? null : weights.flat(),
         layout.ranges(decayAll));
   }
 
   /** Gradients of the weights. */
   public ModelTensors gradients() {
-    return training().gradients;
+    return training().gradients();
   }
 
   /**
@@ -230,6 +165,10 @@ public final class GptModel {
 
   /** Forward pass and loss of the loaded micro-batch, dropout off, nothing kept for backward. */
   public void evaluate() {
+    evaluation.run();
+  }
+
+  private void forwardLoss() {
     forward(0);
     head(null, null, false);
   }
@@ -241,6 +180,10 @@ public final class GptModel {
    * @param accumulate whether gradients add to those of earlier micro-batches of the step
    */
   public void forwardBackward(boolean accumulate) {
+    (accumulate ? laterMicroStep : firstMicroStep).run();
+  }
+
+  private void forwardThenBackward(boolean accumulate) {
     forward(config.dropout());
     backward(accumulate);
   }
@@ -266,8 +209,10 @@ public final class GptModel {
     }
   }
 
-  private Training training() {
-    return training.orElseThrow(() -> new IllegalStateException("model was made for inference"));
+  private ModelMemory.Training training() {
+    return memory
+        .training()
+        .orElseThrow(() -> new IllegalStateException("model was made for inference"));
   }
 
   private static Dropout residualDropout(float p, int link) {
@@ -380,13 +325,13 @@ public final class GptModel {
 
   private void backward(boolean accumulate) {
     Activations<Tensor> a = activations;
-    Training t = training();
-    ModelTensors g = t.gradients;
+    ModelMemory.Training t = training();
+    ModelTensors g = t.gradients();
     float p = config.dropout();
     int links = 2 * config.layers();
-    head(t.dNorm, g.head(), accumulate);
+    head(t.dNorm(), g.head(), accumulate);
     ops.residualLayerNormBackward(
-        t.dNorm,
+        t.dNorm(),
         a.finalResidual(),
         weights.finalGamma(),
         a.finalMean(),
@@ -394,8 +339,8 @@ public final class GptModel {
         null,
         residualDropout(p, links - 1),
         sequence,
-        t.dResidual,
-        t.dBranch,
+        t.dResidual(),
+        t.dBranch(),
         g.finalGamma(),
         g.finalBeta(),
         accumulate,
@@ -406,7 +351,7 @@ public final class GptModel {
     }
     ops.embeddingBackward(
         a.tokens(),
-        rows3(t.dResidual),
+        rows3(t.dResidual()),
         embeddingDropout(p),
         g.wte(),
         accumulate || config.tieEmbeddings(),
@@ -418,23 +363,24 @@ public final class GptModel {
   private void backwardMlp(int i, float p, boolean accumulate) {
     Layer<Tensor> layer = activations.layers().get(i);
     ModelTensors.Block w = weights.blocks().get(i);
-    Training t = training();
-    ModelTensors.Block g = t.gradients.blocks().get(i);
-    ops.linearBackwardWeight(layer.activation(), t.dBranch, g.outWeight(), g.outBias(), accumulate);
-    ops.linearBackwardInput(t.dBranch, w.outWeight(), layer.preActivation(), t.dWide);
-    ops.linearBackwardWeight(layer.norm2(), t.dWide, g.fcWeight(), g.fcBias(), accumulate);
-    ops.linearBackwardInput(t.dWide, w.fcWeight(), null, t.dNorm);
+    ModelMemory.Training t = training();
+    ModelTensors.Block g = t.gradients().blocks().get(i);
+    ops.linearBackwardWeight(
+        layer.activation(), t.dBranch(), g.outWeight(), g.outBias(), accumulate);
+    ops.linearBackwardInput(t.dBranch(), w.outWeight(), layer.preActivation(), t.dWide());
+    ops.linearBackwardWeight(layer.norm2(), t.dWide(), g.fcWeight(), g.fcBias(), accumulate);
+    ops.linearBackwardInput(t.dWide(), w.fcWeight(), null, t.dNorm());
     ops.residualLayerNormBackward(
-        t.dNorm,
+        t.dNorm(),
         layer.middle(),
         w.gamma2(),
         layer.mean2(),
         layer.rstd2(),
-        t.dResidual,
+        t.dResidual(),
         residualDropout(p, 2 * i),
         sequence,
-        t.dResidual,
-        t.dBranch,
+        t.dResidual(),
+        t.dBranch(),
         g.gamma2(),
         g.beta2(),
         accumulate,
@@ -444,34 +390,34 @@ public final class GptModel {
   private void backwardAttention(int i, float p, boolean accumulate) {
     Layer<Tensor> layer = activations.layers().get(i);
     ModelTensors.Block w = weights.blocks().get(i);
-    Training t = training();
-    ModelTensors.Block g = t.gradients.blocks().get(i);
+    ModelMemory.Training t = training();
+    ModelTensors.Block g = t.gradients().blocks().get(i);
     ops.linearBackwardWeight(
-        layer.attention(), t.dBranch, g.projectionWeight(), g.projectionBias(), accumulate);
-    ops.linearBackwardInput(t.dBranch, w.projectionWeight(), null, t.dNorm);
+        layer.attention(), t.dBranch(), g.projectionWeight(), g.projectionBias(), accumulate);
+    ops.linearBackwardInput(t.dBranch(), w.projectionWeight(), null, t.dNorm());
     ops.attentionBackward(
-        rows3(t.dNorm),
+        rows3(t.dNorm()),
         rows3(layer.qkv()),
         rows3(layer.attention()),
         layer.logSumExp(),
         null,
         config.heads(),
         attentionDropout(p, i),
-        rows3(t.dQkv),
+        rows3(t.dQkv()),
         workspace);
-    ops.linearBackwardWeight(layer.norm1(), t.dQkv, g.qkvWeight(), g.qkvBiasOrNull(), accumulate);
-    ops.linearBackwardInput(t.dQkv, w.qkvWeight(), null, t.dNorm);
+    ops.linearBackwardWeight(layer.norm1(), t.dQkv(), g.qkvWeight(), g.qkvBiasOrNull(), accumulate);
+    ops.linearBackwardInput(t.dQkv(), w.qkvWeight(), null, t.dNorm());
     ops.residualLayerNormBackward(
-        t.dNorm,
+        t.dNorm(),
         layer.residual(),
         w.gamma1(),
         layer.mean1(),
         layer.rstd1(),
-        t.dResidual,
+        t.dResidual(),
         i > 0 ? residualDropout(p, 2 * i - 1) : Dropout.NONE,
         sequence,
-        t.dResidual,
-        i > 0 ? t.dBranch : null,
+        t.dResidual(),
+        i > 0 ? t.dBranch() : null,
         g.gamma1(),
         g.beta1(),
         accumulate,

@@ -173,7 +173,9 @@ public final class TrainingRun implements AutoCloseable {
         Datasets.load(
             config.data(), sequence, flag, batch.batchSize(), config.seed(), new Gpt2Tokenizer());
     open.add(data);
-    GptModel model = new GptModel(backend, config.model(), batch.batchSize(), sequence, true);
+    GptModel model =
+        new GptModel(
+            backend, config.model(), config.precision(), batch.batchSize(), sequence, true);
     return new Prepared(
         data,
         model,
@@ -184,12 +186,13 @@ public final class TrainingRun implements AutoCloseable {
   private static void initialize(Backend backend, TrainConfig config, GptModel model) {
     if (config.initFrom().isPresent()) {
       try (ModelFolder source = Checkpoints.openModel(config.initFrom().get())) {
-        source.read(new FlatParameters(backend, model.layout(), model.weights().flat()));
+        source.read(new FlatParameters(backend, model.layout(), model.masters()));
       }
     } else {
       new WeightInitializer(config.initialization(), config.seed(), config.model().layers())
-          .initialize(backend, model.layout(), model.weights().flat());
+          .initialize(backend, model.layout(), model.masters());
     }
+    model.mastersChanged();
   }
 
   private static Start read(Backend backend, Prepared prepared, Path run, long step) {
@@ -202,6 +205,7 @@ public final class TrainingRun implements AutoCloseable {
               .formatted(run, checkpoint.folder().getFileName(), checkpoint.folder()));
     }
     checkpoint.read(backend, prepared.model.layout(), prepared.optimizer);
+    prepared.model.mastersChanged();
     return new Start(info.state(), info.validationLoss(), true);
   }
 

@@ -35,7 +35,7 @@ class GeneratorTest {
         assertEquals(16, tokens.length);
         for (int n = prompt.length; n < tokens.length; n++) {
           int[] window = Arrays.copyOfRange(tokens, Math.max(0, n - 9), n);
-          double[] logits = Float64GptAccess.lastLogits(CONFIG, model.weights().flat(), window);
+          double[] logits = Float64GptAccess.lastLogits(CONFIG, model.masters(), window);
           int best = 0;
           for (int v = 1; v < logits.length; v++) {
             best = logits[v] > logits[best] ? v : best;
@@ -53,7 +53,7 @@ class GeneratorTest {
       GptModel model = model(backend);
       try (Decoder decoder = new Decoder(backend, CONFIG, model.weights())) {
         int[] ids = {1, 2, 30, 4, 4, 0, 7};
-        double[] expected = Float64GptAccess.lastLogits(CONFIG, model.weights().flat(), ids);
+        double[] expected = Float64GptAccess.lastLogits(CONFIG, model.masters(), ids);
         float[] logits = new float[CONFIG.vocabularySize()];
         for (int split : new int[] {1, 3, 6}) {
           decoder.reset();
@@ -104,7 +104,7 @@ class GeneratorTest {
   private static GptModel model(Backend backend) {
     GptModel model = new GptModel(backend, CONFIG, 1, 1, false);
     new WeightInitializer(Initialization.PYTORCH, 5, CONFIG.layers())
-        .initialize(backend, model.layout(), model.weights().flat());
+        .initialize(backend, model.layout(), model.masters());
     return model;
   }
 }

@@ -54,7 +54,7 @@ class GptModelTest {
     try (Backend backend = Backends.open(name, BackendOptions.DEFAULT.withThreads(2))) {
       GptModel model = model(backend, config);
       Batch batch = batch(config, 1);
-      double[] w = doubles(model.weights().flat());
+      double[] w = doubles(model.masters());
       Float64Gpt truth = new Float64Gpt(config, SEED);
 
       double loss = forwardBackward(backend, model, batch, 3);
@@ -86,7 +86,7 @@ class GptModelTest {
     try (Backend backend = Backends.open(name, BackendOptions.DEFAULT.withThreads(2))) {
       GptModel model = model(backend, config);
       OptimizerState state = model.optimizerState(false);
-      double[] w = doubles(model.weights().flat());
+      double[] w = doubles(model.masters());
       double[] m = new double[w.length];
       double[] v = new double[w.length];
       Float64Gpt truth = new Float64Gpt(config, SEED);
@@ -108,7 +108,7 @@ class GptModelTest {
             expected, backend.stepControl().read().loss(), 1e-5 * expected, "step " + step);
         assertEquals(norm(g), backend.stepControl().read().gradientNorm(), 1e-4 * norm(g));
       }
-      double[] actual = doubles(model.weights().flat());
+      double[] actual = doubles(model.masters());
       for (int i = 0; i < w.length; i++) {
         assertEquals(w[i], actual[i], 2e-4 * learningRate * 10 + 1e-6, "weight " + i);
       }
@@ -144,7 +144,7 @@ class GptModelTest {
   private static GptModel model(Backend backend, GptConfig config) {
     GptModel model = new GptModel(backend, config, BATCH, SEQUENCE, true);
     new WeightInitializer(Initialization.PYTORCH, SEED, config.layers())
-        .initialize(backend, model.layout(), model.weights().flat());
+        .initialize(backend, model.layout(), model.masters());
     return model;
   }
 

@@ -54,9 +54,9 @@ class WeightInitializerTest {
     try (Backend backend = Backends.open("reference", BackendOptions.DEFAULT)) {
       GptModel model = new GptModel(backend, CONFIG, 1, 1, false);
       new WeightInitializer(kind, 123, CONFIG.layers())
-          .initialize(backend, model.layout(), model.weights().flat());
+          .initialize(backend, model.layout(), model.masters());
       Parameter parameter = model.layout().parameter(name);
-      Tensor tensor = ModelTensors.view(model.weights().flat(), parameter);
+      Tensor tensor = ModelTensors.view(model.masters(), parameter);
       double sum = 0;
       double squares = 0;
       double largest = 0;
