@@ -19,6 +19,14 @@ public interface Backend extends AutoCloseable {
     return Set.of(Precision.FP32);
   }
 
+  /**
+   * Whether ops run while the host goes on, so that it pays to issue a step before the results of
+   * the last one are read.
+   */
+  default boolean asynchronous() {
+    return false;
+  }
+
   /** The operations. */
   Ops ops();
 

@@ -9,6 +9,8 @@ public final class HostStepControl implements StepControl {
   private float clipFactor = 1;
   private boolean skipped;
   private long updates;
+  private boolean haltAfterSkip;
+  private boolean halted;
 
   @Override
   public void begin(StepInputs newInputs) {
@@ -28,6 +30,12 @@ public final class HostStepControl implements StepControl {
   @Override
   public void restoreUpdates(long newUpdates) {
     updates = newUpdates;
+    halted = false;
+  }
+
+  @Override
+  public void haltAfterSkip(boolean halt) {
+    haltAfterSkip = halt;
   }
 
   @Override
@@ -64,7 +72,8 @@ public final class HostStepControl implements StepControl {
    */
   public void gradientNorm(double scaledNorm) {
     gradientNorm = scaledNorm / inputs.lossScale();
-    skipped = !Double.isFinite(scaledNorm);
+    skipped = halted || !Double.isFinite(scaledNorm);
+    halted = haltAfterSkip && skipped;
     clipFactor = 1;
     if (!skipped && inputs.clipNorm() > 0) {
       clipFactor = (float) Math.min(1, inputs.clipNorm() / (gradientNorm + 1e-6));

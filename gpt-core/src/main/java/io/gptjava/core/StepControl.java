@@ -1,11 +1,14 @@
 package io.gptjava.core;
 
+import java.util.function.Supplier;
+
 /**
  * The scalars of a training step, kept where the ops can read them. Ops never take them as Java
  * arguments: a captured device graph would freeze those.
  *
  * <p>Order of calls in a step: {@link #begin}, then per micro-batch {@link #microBatch} and the
- * model's ops, then {@link Ops#globalGradientNorm} and {@link Ops#adamW}, then {@link #read}.
+ * model's ops, then {@link Ops#globalGradientNorm} and {@link Ops#adamW}, then {@link #read} or
+ * {@link #readLater}.
  */
 public interface StepControl {
   /** Publishes the scalars of the next step and clears the loss, the norm and the skip flag. */
@@ -18,9 +21,32 @@ public interface StepControl {
    */
   void microBatch(int firstSample);
 
-  /** Sets the number of optimizer updates made so far, after loading a checkpoint. */
+  /**
+   * Sets the number of optimizer updates made so far, after loading a checkpoint, and ends a halt.
+   */
   void restoreUpdates(long updates);
+
+  /**
+   * Whether a skipped update halts the run: later updates are skipped too, until {@link
+   * #restoreUpdates}. So that the weights stay those before the bad step when the next one is
+   * issued before its results are read. Off at first.
+   */
+  void haltAfterSkip(boolean halt);
 
   /** Waits for the ops issued so far and returns the step's results. */
   StepOutputs read();
+
+  /**
+   * Asks for the step's results behind the ops issued so far, without waiting: the next step may
+   * begin before they are looked at. At most {@link #MOST_PENDING} may be outstanding.
+   *
+   * @return waits for them and returns them
+   */
+  default Supplier<StepOutputs> readLater() {
+    StepOutputs outputs = read();
+    return () -> outputs;
+  }
+
+  /** How many results of {@link #readLater} may be outstanding at a time. */
+  int MOST_PENDING = 4;
 }

@@ -20,7 +20,9 @@ import io.gptjava.train.generate.Sampling;
 import io.gptjava.train.model.Decoder;
 import io.gptjava.train.model.GptModel;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 
@@ -47,6 +49,9 @@ public final class Trainer implements AutoCloseable {
   private final NonFiniteFinder nonFinite;
   private final Decoder decoder;
   private final String device;
+  private final int stepsAhead;
+  private final Deque<IssuedStep> issued = new ArrayDeque<>();
+  private long lastDone;
   private TrainerState state;
   private long savedStep;
   private double validationLoss;
@@ -122,10 +127,12 @@ public final class Trainer implements AutoCloseable {
     nonFinite = new NonFiniteFinder(setup.backend, model);
     decoder = new Decoder(setup.backend, config.model(), model.weights());
     device = setup.backend.description();
+    stepsAhead = setup.backend.asynchronous() ? 1 : 0;
     state = setup.state;
     validationLoss = setup.validationLoss;
     savedStep = state.step();
     control.restoreUpdates(state.updates());
+    control.haltAfterSkip(config.keep().onNan() == OnNan.STOP);
   }
 
   /** Where the run stands. */
@@ -153,6 +160,7 @@ public final class Trainer implements AutoCloseable {
         trainStep();
         watch();
       }
+      finishSteps(0);
     } catch (GptException e) {
       if (e.failure() == Failure.DIVERGED) {
         emitEnded("diverged", started);
@@ -187,9 +195,23 @@ public final class Trainer implements AutoCloseable {
       model.forwardBackward(i > 0);
     }
     optimizerStep.run();
-    StepOutputs outputs = control.read();
-    checkFinite(outputs);
-    advance(microBatches, outputs, learningRate, System.nanoTime() - begin);
+    TrainerState before = state;
+    state = before.advance(microBatches.size(), training.batches(), tokens(microBatches));
+    issued.add(new IssuedStep(before, state, learningRate, begin, control.readLater()));
+    finishSteps(stepsAhead);
+  }
+
+  /** Waits for the oldest steps under way until so many are left, and reports them. */
+  private void finishSteps(int left) {
+    while (issued.size() > left) {
+      IssuedStep step = issued.remove();
+      StepOutputs outputs = step.outputs().get();
+      checkFinite(step, outputs);
+      if (issued.isEmpty()) {
+        state = state.withUpdates(outputs.updates());
+      }
+      report(step, outputs);
+    }
   }
 
   private void clipAndUpdate() {
@@ -219,49 +241,56 @@ public final class Trainer implements AutoCloseable {
     control.begin(new StepInputs(config.seed(), step, (float) learningRate, clipNorm, 1, targets));
   }
 
-  private void advance(
-      List<Batch> microBatches, StepOutputs outputs, double learningRate, long nanos) {
-    long stepTokens = 0;
+  private static long tokens(List<Batch> microBatches) {
+    long tokens = 0;
     for (Batch batch : microBatches) {
-      stepTokens += (long) batch.samples() * batch.sequence();
+      tokens += (long) batch.samples() * batch.sequence();
     }
-    TrainerState before = state;
-    state = before.advance(microBatches.size(), training.batches(), stepTokens, outputs.updates());
+    return tokens;
+  }
+
+  /** A step's time is from when it began, or the one before was done, until it was done. */
+  private void report(IssuedStep step, StepOutputs outputs) {
+    long done = System.nanoTime();
+    long nanos = done - Math.max(step.begin(), lastDone);
+    lastDone = done;
     emit(
         new TrainingEvent.Step(
-            before.step(),
-            state.lastEpoch(),
-            before.batch() / config.batch().accumulate(),
+            step.number(),
+            step.after().lastEpoch(),
+            step.before().batch() / config.batch().accumulate(),
             outputs.loss(),
-            learningRate,
+            step.learningRate(),
             outputs.gradientNorm(),
             outputs.skipped(),
-            state.tokens(),
+            step.after().tokens(),
             nanos * 1e-6,
-            stepTokens / (nanos * 1e-9)));
+            step.tokens() / (nanos * 1e-9)));
   }
 
   /**
-   * A step whose norm is not finite has updated nothing, so the weights are those of the last good
-   * step: keep them and stop, or drop the step and go on.
+   * A step whose norm is not finite has updated nothing, and when that ends the run neither have
+   * those behind it: keep the weights of the last good step and stop, or drop the step and go on.
    */
-  private void checkFinite(StepOutputs outputs) {
+  private void checkFinite(IssuedStep step, StepOutputs outputs) {
     if (!outputs.skipped()) {
       return;
     }
     String message =
         "step %d: %s is not finite (loss %s, gradient norm %s)"
             .formatted(
-                state.step(),
+                step.number(),
                 nonFinite.find().orElse("the gradient norm"),
                 outputs.loss(),
                 outputs.gradientNorm());
     boolean intact = nonFinite.weightsAreFinite();
     if (intact && config.keep().onNan() == OnNan.ROLLBACK) {
-      emit(new TrainingEvent.Warning(state.step(), message + "; its update was dropped"));
+      emit(new TrainingEvent.Warning(step.number(), message + "; its update was dropped"));
       return;
     }
-    emit(new TrainingEvent.Warning(state.step(), message));
+    emit(new TrainingEvent.Warning(step.number(), message));
+    issued.clear();
+    state = step.before();
     if (intact) {
       save();
     }
@@ -277,13 +306,19 @@ public final class Trainer implements AutoCloseable {
   /** Evaluates, samples and saves what is due after the step just done. */
   private void watch() {
     long step = state.step() - 1;
-    if (due(config.watch().evaluate(), step)) {
+    boolean evaluate = due(config.watch().evaluate(), step);
+    boolean sample = due(config.watch().sample(), step);
+    boolean save = due(config.keep().save(), state.step());
+    if (evaluate || sample || save || state.atEpochEnd()) {
+      finishSteps(0);
+    }
+    if (evaluate) {
       evaluate(step);
     }
-    if (due(config.watch().sample(), step)) {
+    if (sample) {
       sample(step);
     }
-    if (due(config.keep().save(), state.step())) {
+    if (save) {
       save();
     }
     if (state.atEpochEnd()) {

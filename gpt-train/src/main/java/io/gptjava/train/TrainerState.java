@@ -36,24 +36,29 @@ public record TrainerState(
   }
 
   /**
-   * The state after one more step.
+   * The state after one more step, if its update is not skipped.
    *
    * @param batches micro-batches that the step used
    * @param batchesPerEpoch after which the next epoch begins
    * @param stepTokens tokens of the step
-   * @param newUpdates optimizer updates made so far
    */
-  TrainerState advance(int batches, int batchesPerEpoch, long stepTokens, long newUpdates) {
+  TrainerState advance(int batches, int batchesPerEpoch, long stepTokens) {
     boolean epochDone = batch + batches == batchesPerEpoch;
     return new TrainerState(
         step + 1,
         epochDone ? epoch + 1 : epoch,
         epochDone ? 0 : batch + batches,
         tokens + stepTokens,
-        newUpdates,
+        updates + 1,
         bestLoss,
         bestStep,
         evaluationsWithoutImprovement);
+  }
+
+  /** The same with what the optimizer counted. */
+  TrainerState withUpdates(long newUpdates) {
+    return new TrainerState(
+        step, epoch, batch, tokens, newUpdates, bestLoss, bestStep, evaluationsWithoutImprovement);
   }
 
   /** The state after an evaluation. */

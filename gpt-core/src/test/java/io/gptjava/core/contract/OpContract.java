@@ -102,6 +102,7 @@ public abstract class OpContract {
 
   private static Outcome run(Backend backend, Stage stage, StepInputs step, Consumer<Stage> call) {
     backend.stepControl().restoreUpdates(0);
+    backend.stepControl().haltAfterSkip(false);
     backend.stepControl().begin(step);
     backend.stepControl().microBatch(FIRST_SAMPLE);
     call.accept(stage);

@@ -11,6 +11,7 @@ import io.gptjava.core.StepInputs;
 import io.gptjava.core.StepOutputs;
 import io.gptjava.core.Tensor;
 import java.util.List;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -183,6 +184,37 @@ public abstract class OptimizerContract extends OpContract {
           "parameters", buffers.parameters, c.actual("parameters"), Tolerance.exact());
       buffers.gradients[place] = good;
     }
+  }
+
+  /** Steps issued behind a bad one leave the weights alone too, until the count is restored. */
+  @Test
+  void haltOutlastsItsStep() {
+    Buffers good = Buffers.random();
+    Buffers bad = Buffers.random();
+    bad.gradients[0] = Float.NaN;
+    Consumer<Stage> badThenGood =
+        s -> {
+          s.control().haltAfterSkip(true);
+          s.control().restoreUpdates(5);
+          s.ops().globalGradientNorm(state(s, bad));
+          s.control().begin(step(1, 1));
+        };
+    Comparison halted =
+        compare(
+            step(1, 1),
+            badThenGood.andThen(
+                s -> {
+                  OptimizerState state = state(s, good);
+                  s.ops().globalGradientNorm(state);
+                  s.ops().adamW(state, SETTINGS);
+                }));
+    assertTrue(halted.actualStep().skipped());
+    assertEquals(5, halted.actualStep().updates());
+    float[] untouched = halted.actual("parameters");
+    Comparison.assertWithin("parameters", good.parameters, untouched, Tolerance.exact());
+    Comparison again = compare(step(1, 1), badThenGood.andThen(s -> update(s, good, 5)));
+    assertEquals(false, again.actualStep().skipped());
+    assertEquals(6, again.actualStep().updates());
   }
 
   /** A skip does not outlast its step. */

@@ -32,6 +32,7 @@ import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.config.TrainConfig.Initialization;
 import io.gptjava.train.config.WatchConfig;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -49,6 +50,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Whole small runs: what they keep, and that going on is the same as never having stopped. */
 class TrainingRunTest {
   private static final int STEPS = 8; // 3 epochs of 5 batches, 2 micro-batches a step: 2 + 2 + 1
+
+  private boolean asynchronous;
 
   @TempDir private Path temporary;
   private Path text;
@@ -156,6 +159,34 @@ class TrainingRunTest {
     assertEquals("diverged", RunState.read(out).orElseThrow().status());
   }
 
+  /** As on a device: each step begins before the results of the last one are read. */
+  @Test
+  void stepsIssuedAheadChangeNothing() throws IOException {
+    Path plain = temporary.resolve("plain");
+    Path ahead = temporary.resolve("ahead");
+    train(plain, config(1e-3), List.of());
+    asynchronous = true;
+    train(ahead, config(1e-3), List.of());
+    for (String file : List.of("model.safetensors", "optimizer.safetensors", "trainer.json")) {
+      Path within = Path.of("checkpoints/000008").resolve(file);
+      assertEquals(-1, Files.mismatch(plain.resolve(within), ahead.resolve(within)), file);
+    }
+    assertEquals(events(plain, "step", "loss"), events(ahead, "step", "loss"));
+    assertEquals(events(plain, "eval", "val_loss"), events(ahead, "eval", "val_loss"));
+  }
+
+  @Test
+  void divergenceOfAStepBehindTheNextKeepsTheLastGoodWeights() throws IOException {
+    Path plain = temporary.resolve("plain");
+    Path ahead = temporary.resolve("ahead");
+    assertThrows(GptException.class, () -> train(plain, config(1e30), List.of()));
+    asynchronous = true;
+    assertThrows(GptException.class, () -> train(ahead, config(1e30), List.of()));
+    assertEquals(List.of(1L), Checkpoints.list(ahead));
+    Path weights = Path.of("checkpoints/000001/model.safetensors");
+    assertEquals(-1, Files.mismatch(plain.resolve(weights), ahead.resolve(weights)));
+  }
+
   @Test
   void reportsWhatHappenedInOrder() throws IOException {
     List<String> heard = new ArrayList<>();
@@ -193,8 +224,18 @@ class TrainingRunTest {
     }
   }
 
-  private static Backend open() {
-    return Backends.open("cpu", BackendOptions.DEFAULT.withThreads(2));
+  private Backend open() {
+    Backend backend = Backends.open("cpu", BackendOptions.DEFAULT.withThreads(2));
+    return asynchronous
+        ? (Backend)
+            Proxy.newProxyInstance(
+                Backend.class.getClassLoader(),
+                new Class<?>[] {Backend.class},
+                (_, method, arguments) ->
+                    method.getName().equals("asynchronous")
+                        ? (Object) true
+                        : method.invoke(backend, arguments))
+        : backend;
   }
 
   private static JsonNode recorded() {
