@@ -5,16 +5,16 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /** Floats in the bytes of a float dtype and back, rounding to nearest even. */
-final class NarrowFloats {
+public final class NarrowFloats {
   private NarrowFloats() {}
 
   /** The nearest values that a dtype holds. */
-  static float[] round(float[] values, DType type) {
+  public static float[] round(float[] values, DType type) {
     return type == DType.F32 ? values : decode(encode(values, type), type);
   }
 
   /** The bytes of a tensor with these values. */
-  static byte[] encode(float[] values, DType type) {
+  public static byte[] encode(float[] values, DType type) {
     byte[] bytes = new byte[values.length * type.bytes()];
     MemorySegment to = MemorySegment.ofArray(bytes);
     for (int i = 0; i < values.length; i++) {
@@ -28,7 +28,7 @@ final class NarrowFloats {
   }
 
   /** The values of a tensor of these bytes. */
-  static float[] decode(byte[] bytes, DType type) {
+  public static float[] decode(byte[] bytes, DType type) {
     MemorySegment from = MemorySegment.ofArray(bytes);
     float[] values = new float[bytes.length / type.bytes()];
     for (int i = 0; i < values.length; i++) {

@@ -47,6 +47,9 @@ public record Matmul(
     if (accumulate && epilogue != Epilogue.NONE && epilogue != Epilogue.BIAS_GRADIENT) {
       throw new IllegalArgumentException("cannot accumulate after " + epilogue);
     }
+    if (epilogue == Epilogue.BIAS_GRADIENT && outputType != DType.F32) {
+      throw new IllegalArgumentException("gradients of weights are F32, not " + outputType);
+    }
     if (epilogue != Epilogue.NONE && strideOut != columns
         || epilogue == Epilogue.BIAS_GRADIENT && (transposeB || strideB != columns)) {
       throw new IllegalArgumentException("gaps between rows with epilogue " + epilogue);
