@@ -5,13 +5,16 @@ import io.gptjava.cuda.ffi.CudaException;
 import io.gptjava.cuda.ffi.DeviceAttribute;
 import io.gptjava.cuda.ffi.DriverApi;
 import io.gptjava.cuda.ffi.LibraryFinder;
+import io.gptjava.cuda.ffi.NvtxApi;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -38,6 +41,7 @@ public final class CudaDevice implements AutoCloseable {
   private final Map<String, Kernel> kernels = new HashMap<>();
   private final Map<String, Module> modules = new HashMap<>();
   private final PtxLibrary ptx;
+  private final Optional<NvtxApi> nvtx;
   private final Stream stream;
   private Thread current;
   private boolean closed;
@@ -52,6 +56,10 @@ public final class CudaDevice implements AutoCloseable {
     this.minor = attribute(DeviceAttribute.COMPUTE_CAPABILITY_MINOR);
     this.multiprocessors = attribute(DeviceAttribute.MULTIPROCESSOR_COUNT);
     this.maxSharedMemoryPerBlock = attribute(DeviceAttribute.MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
+    this.nvtx =
+        options.syncKernels()
+            ? NvtxApi.search(libraries).library().map(NvtxApi::new)
+            : Optional.empty();
     this.ptx = new PtxLibrary(major == HOPPER_MAJOR ? "sm90a" : "sm80");
     this.context = driver.primaryContextRetain(device);
     this.stream = new Stream(this, "main");
@@ -121,6 +129,20 @@ public final class CudaDevice implements AutoCloseable {
   /** Whether each kernel is waited for. */
   public boolean syncKernels() {
     return options.syncKernels();
+  }
+
+  /** Marks what follows in a profiler's timeline, when kernels are waited for. */
+  void beginRange(MemorySegment rangeName) {
+    if (nvtx.isPresent()) {
+      nvtx.get().push(rangeName);
+    }
+  }
+
+  /** Ends the last mark. */
+  void endRange() {
+    if (nvtx.isPresent()) {
+      nvtx.get().pop();
+    }
   }
 
   /** Makes this device's context current on the calling thread, if another thread used it last. */

@@ -30,6 +30,7 @@ public final class Kernel {
   private final int maxThreads;
   private final MemorySegment values;
   private final MemorySegment pointers;
+  private final MemorySegment rangeName;
   private int position;
   private int allowedSharedBytes = DEFAULT_SHARED_BYTES;
 
@@ -41,6 +42,7 @@ public final class Kernel {
     this.maxThreads = entry.maxThreads();
     this.values = arena.allocate(Math.max(1, sizes.length) * (long) SLOT, SLOT);
     this.pointers = arena.allocate(Math.max(1, sizes.length) * (long) SLOT, SLOT);
+    this.rangeName = arena.allocateFrom(name);
     for (int i = 0; i < sizes.length; i++) {
       if (sizes[i] > SLOT) {
         throw new IllegalArgumentException(
@@ -154,6 +156,7 @@ public final class Kernel {
                   device.maxSharedMemoryPerBlock()));
     }
     device.makeCurrent();
+    device.beginRange(rangeName);
     try {
       if (sharedBytes > allowedSharedBytes) {
         allowShared(sharedBytes);
@@ -168,6 +171,8 @@ public final class Kernel {
     } catch (CudaException e) {
       throw e.during(
           "%s of kernel %s".formatted(e.call(), shape(gridX, gridY, gridZ, threads, sharedBytes)));
+    } finally {
+      device.endRange();
     }
   }
 

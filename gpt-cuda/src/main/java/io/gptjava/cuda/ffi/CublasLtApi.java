@@ -203,7 +203,9 @@ public final class CublasLtApi extends NativeApi {
     }
   }
 
-  /** One attribute {@code CublasLt.ALGO_*} of an algorithm; the last two have 16 bits, others 32. */
+  /**
+   * One attribute {@code CublasLt.ALGO_*} of an algorithm; the last two have 16 bits, others 32.
+   */
   public int algorithmAttribute(MemorySegment algorithm, int attribute) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment value = arena.allocate(JAVA_INT);

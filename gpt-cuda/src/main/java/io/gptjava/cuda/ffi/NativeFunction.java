@@ -36,7 +36,6 @@ final class NativeFunction {
   private static final MethodHandle LLI = status(JAVA_LONG, JAVA_LONG, JAVA_INT);
   private static final MethodHandle LI = status(JAVA_LONG, JAVA_INT);
   private static final MethodHandle LA = status(JAVA_LONG, ADDRESS);
-  private static final MethodHandle LAI = status(JAVA_LONG, ADDRESS, JAVA_INT);
   private static final MethodHandle ALL = status(ADDRESS, JAVA_LONG, JAVA_LONG);
   private static final MethodHandle AAIAA = status(ADDRESS, ADDRESS, JAVA_INT, ADDRESS, ADDRESS);
   private static final MethodHandle ALA = status(ADDRESS, JAVA_LONG, ADDRESS);
@@ -46,8 +45,6 @@ final class NativeFunction {
   private static final MethodHandle LAA = status(JAVA_LONG, ADDRESS, ADDRESS);
   private static final MethodHandle LIA = status(JAVA_LONG, JAVA_INT, ADDRESS);
   private static final MethodHandle LIAL = status(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
-  private static final MethodHandle LIALA =
-      status(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS);
   private static final MethodHandle AILLL =
       status(ADDRESS, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG);
   private static final MethodHandle AIAL = status(ADDRESS, JAVA_INT, ADDRESS, JAVA_LONG);
@@ -113,6 +110,24 @@ final class NativeFunction {
     }
   }
 
+  /** Calls it and returns the status unchecked. */
+  int status(long a, MemorySegment b) {
+    try {
+      return (int) LA.invokeExact(address, a, b);
+    } catch (Throwable t) {
+      throw broken(t);
+    }
+  }
+
+  /** Calls it and returns the status unchecked. */
+  int status(long a, int b, MemorySegment c) {
+    try {
+      return (int) LIA.invokeExact(address, a, b, c);
+    } catch (Throwable t) {
+      throw broken(t);
+    }
+  }
+
   void call() {
     try {
       check((int) NONE.invokeExact(address));
@@ -140,14 +155,6 @@ final class NativeFunction {
   void call(MemorySegment a) {
     try {
       check((int) A.invokeExact(address, a));
-    } catch (Throwable t) {
-      throw broken(t);
-    }
-  }
-
-  void call(int a, MemorySegment b) {
-    try {
-      check((int) IA.invokeExact(address, a, b));
     } catch (Throwable t) {
       throw broken(t);
     }
@@ -265,14 +272,6 @@ final class NativeFunction {
     }
   }
 
-  void call(long a, MemorySegment b, int c) {
-    try {
-      check((int) LAI.invokeExact(address, a, b, c));
-    } catch (Throwable t) {
-      throw broken(t);
-    }
-  }
-
   void call(MemorySegment a, long b, long c) {
     try {
       check((int) ALL.invokeExact(address, a, b, c));
@@ -329,25 +328,9 @@ final class NativeFunction {
     }
   }
 
-  void call(long a, int b, MemorySegment c) {
-    try {
-      check((int) LIA.invokeExact(address, a, b, c));
-    } catch (Throwable t) {
-      throw broken(t);
-    }
-  }
-
   void call(long a, int b, MemorySegment c, long d) {
     try {
       check((int) LIAL.invokeExact(address, a, b, c, d));
-    } catch (Throwable t) {
-      throw broken(t);
-    }
-  }
-
-  void call(long a, int b, MemorySegment c, long d, MemorySegment e) {
-    try {
-      check((int) LIALA.invokeExact(address, a, b, c, d, e));
     } catch (Throwable t) {
       throw broken(t);
     }
