@@ -296,6 +296,7 @@ void Worker::warp_fence(bool before) {
 void Worker::fail(Site site, const std::string& message) {
   report(format(", thread (%u, %u, %u)", threadIdx.x, threadIdx.y, threadIdx.z), site, message);
   failed_ = true;
+  release(&start_sync_);
   fibers_[thread_]->switch_to(*host_);
   std::abort();
 }

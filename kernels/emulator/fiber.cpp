@@ -127,6 +127,10 @@ void Fiber::restart() {
 #ifdef GPT_EMULATOR_TSAN
   if (sanitizer_ != nullptr) {
     __tsan_destroy_fiber(sanitizer_);
+    // Fresh memory, about which nothing is remembered.
+    mmap(const_cast<void*>(stack_), size_, PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    frame[RETURN_WORD] = reinterpret_cast<uintptr_t>(&fiber_start);
   }
   sanitizer_ = __tsan_create_fiber(0);
 #else

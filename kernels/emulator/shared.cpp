@@ -40,7 +40,7 @@ void SharedArena::begin_launch(const Launch& launch) {
   poison(base_, ARENA_BYTES);
   end_ = 0;
   static_bytes_ = 0;
-  limit_ = launch.shared_limit;
+  limit_ = launch.shared_limit > DEFAULT_SHARED ? MAX_SHARED : DEFAULT_SHARED;
   add({nullptr, 0, launch.dynamic_shared, "dynamic shared memory", "launch", 0});
 }
 
