@@ -23,9 +23,12 @@ struct StepControl {
   uint64_t updates;           // the t of bias correction
   float bias_correction1;     // 1 − β₁ᵗ
   float bias_correction2;     // 1 − β₂ᵗ
-  unsigned reserved[12];
+  unsigned halt_after_skip;   // 1: a skipped update sets halted
+  unsigned halted;            // 1: the norm sets skipped whatever the gradients
+  unsigned reserved[10];
 };
 
 static_assert(sizeof(StepControl) == 128, "the host uploads it by offsets");
 static_assert(offsetof(StepControl, loss_sum) == 32 && offsetof(StepControl, clip_factor) == 48, "offsets");
 static_assert(offsetof(StepControl, updates) == 64 && offsetof(StepControl, bias_correction2) == 76, "offsets");
+static_assert(offsetof(StepControl, halt_after_skip) == 80 && offsetof(StepControl, halted) == 84, "offsets");

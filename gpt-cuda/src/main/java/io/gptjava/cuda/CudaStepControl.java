@@ -5,11 +5,10 @@ import io.gptjava.core.StepInputs;
 import io.gptjava.core.StepOutputs;
 import io.gptjava.cuda.device.CudaDevice;
 import io.gptjava.cuda.device.DeviceMemory;
-import io.gptjava.cuda.device.Event;
-import io.gptjava.cuda.device.PinnedMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.function.Supplier;
 
 /**
  * The step's scalars in device memory, where kernels read and write them: the structure of {@code
@@ -33,6 +32,8 @@ final class CudaStepControl implements StepControl, AutoCloseable {
   private static final int GRADIENT_FACTOR = 52;
   private static final int SKIPPED = 56;
   private static final int UPDATES = 64;
+  private static final int HALT_AFTER_SKIP = 80;
+  private static final int HALTED = 84;
 
   private static final int BEGIN_BYTES = 64;
 
@@ -48,16 +49,14 @@ final class CudaStepControl implements StepControl, AutoCloseable {
   private final CudaDevice device;
   private final DeviceMemory memory;
   private final PinnedRing uploads;
-  private final PinnedMemory results;
-  private final Event resultsCopied;
+  private final PinnedRing results;
   private long targetCount = 1;
 
   CudaStepControl(CudaDevice device) {
     this.device = device;
     memory = device.allocate("step control", BYTES);
     uploads = new PinnedRing(device, "step scalars", 16, BEGIN_BYTES);
-    results = device.allocatePinned("step results", BYTES);
-    resultsCopied = device.newEvent("step results", false);
+    results = new PinnedRing(device, "step results", MOST_PENDING, BYTES);
     device.stream().zero(memory.address(), BYTES);
     begin(new StepInputs(0, 0, 0, 0, 1, 1));
   }
@@ -99,6 +98,18 @@ final class CudaStepControl implements StepControl, AutoCloseable {
     MemorySegment slot = uploads.take(Long.BYTES);
     slot.set(LONG, 0, updates);
     send(slot, UPDATES);
+    sendFlag(false, HALTED);
+  }
+
+  @Override
+  public void haltAfterSkip(boolean halt) {
+    sendFlag(halt, HALT_AFTER_SKIP);
+  }
+
+  private void sendFlag(boolean flag, long offset) {
+    MemorySegment slot = uploads.take(Integer.BYTES);
+    slot.set(INT, 0, flag ? 1 : 0);
+    send(slot, offset);
   }
 
   private void send(MemorySegment slot, long offset) {
@@ -108,10 +119,19 @@ final class CudaStepControl implements StepControl, AutoCloseable {
 
   @Override
   public StepOutputs read() {
-    MemorySegment r = results.segment();
-    device.stream().download(memory.address(), r);
-    device.stream().record(resultsCopied);
-    resultsCopied.synchronize();
+    return readLater().get();
+  }
+
+  @Override
+  public Supplier<StepOutputs> readLater() {
+    device.stream().download(memory.address(), results.take(BYTES));
+    results.given(device.stream());
+    int slot = results.current();
+    long targets = targetCount;
+    return () -> outputs(results.await(slot, BYTES), targets);
+  }
+
+  private static StepOutputs outputs(MemorySegment r, long targetCount) {
     double loss = targetCount == 0 ? Double.NaN : r.get(DOUBLE, LOSS_SUM) / targetCount;
     return new StepOutputs(
         loss,
@@ -123,7 +143,6 @@ final class CudaStepControl implements StepControl, AutoCloseable {
 
   @Override
   public void close() {
-    resultsCopied.close();
     results.close();
     uploads.close();
     memory.close();
