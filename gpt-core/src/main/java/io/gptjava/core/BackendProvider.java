@@ -11,6 +11,14 @@ public interface BackendProvider {
   int priority();
 
   /**
+   * Whether {@code --backend auto} may take it with these options where it can run; not, for
+   * example, if they lead to a test instrument instead of a device.
+   */
+  default boolean automatic(BackendOptions options) {
+    return priority() >= 0;
+  }
+
+  /**
    * Why this backend cannot run here with these options, in lines for people; empty if it can.
    * Never throws.
    */

@@ -29,7 +29,7 @@ public final class Backends {
     for (BackendProvider provider : providers) {
       boolean wanted =
           auto
-              ? provider.priority() >= 0 && provider.reasonUnavailable(options).isEmpty()
+              ? provider.automatic(options) && provider.reasonUnavailable(options).isEmpty()
               : provider.name().equals(name);
       if (wanted) {
         return provider.open(options);
