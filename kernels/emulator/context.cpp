@@ -25,11 +25,6 @@ constexpr int DEVICE = 0;
 
 }  // namespace
 
-unsigned long long environment(const char* name, unsigned long long otherwise) {
-  const char* const value = std::getenv(name);
-  return value == nullptr || *value == '\0' ? otherwise : std::strtoull(value, nullptr, 0);
-}
-
 int compute_capability() {
   static const int capability = static_cast<int>(environment("GPT_EMULATOR_SM", 90));
   return capability;

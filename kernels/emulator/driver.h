@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "runtime.h"
+
 /// Marks what the library exports.
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 
@@ -66,8 +68,6 @@ CUresult ready();
 void device_failed(CUresult result, const std::string& report);
 CUresult device_failure();
 std::string device_report();
-
-unsigned long long environment(const char* name, unsigned long long otherwise);
 
 // --- Handles -------------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,9 @@
 // Blocks over host threads, and the table of kernels.
-#include <condition_variable>
 #include <cstdlib>
 #include <map>
-#include <thread>
+#include <memory>
 
-#include "sanitizer.h"
+#include "pool.h"
 #include "worker.h"
 
 namespace emu {
@@ -14,11 +13,6 @@ namespace {
 std::map<std::string, Kernel>& kernels() {
   static auto* const table = new std::map<std::string, Kernel>();
   return *table;
-}
-
-unsigned long long environment(const char* name, unsigned long long otherwise) {
-  const char* const value = std::getenv(name);
-  return value == nullptr || *value == '\0' ? otherwise : std::strtoull(value, nullptr, 0);
 }
 
 std::atomic<unsigned long long>& shuffle_seed() {
@@ -50,103 +44,22 @@ class BlockOrder {
   uint64_t step_ = 1;
 };
 
-/// Worker 0 is whoever launches; the others are host threads that wait for a grid of more than one block. One grid at a
-/// time. The pool lives as long as the process.
-class Pool {
- public:
-  static Pool& instance() {
-    static auto* const pool = new Pool();
-    return *pool;
+/// The worker of a participant, made when it first runs a block.
+Worker& worker_of(unsigned participant) {
+  static auto* const workers = new std::vector<std::unique_ptr<Worker>>(participants());
+  std::unique_ptr<Worker>& worker = (*workers)[participant];
+  if (worker == nullptr) {
+    worker = std::make_unique<Worker>();
   }
-
-  std::string run(const Launch& launch) {
-    const std::lock_guard<std::mutex> one_grid(launch_mutex_);
-    Grid grid(launch);
-    const uint64_t count = static_cast<uint64_t>(launch.grid.x) * launch.grid.y * launch.grid.z;
-    BlockOrder order(count, shuffle());
-    next_ = 0;
-    grid_ = &grid;
-    order_ = &order;
-    count_ = count;
-    const bool shared = count > 1 && helpers_ > 0;
-    if (shared) {
-      release(&sync_);
-      const std::lock_guard<std::mutex> lock(mutex_);
-      ++generation_;
-      working_ = helpers_;
-      begin_.notify_all();
-    }
-    work(*first_);
-    if (shared) {
-      std::unique_lock<std::mutex> lock(mutex_);
-      end_.wait(lock, [this] { return working_ == 0; });
-      acquire(&sync_);
-    }
-    return grid.report;
-  }
-
- private:
-  Pool() : first_(new Worker()) {
-    const unsigned cores = std::thread::hardware_concurrency();
-    const unsigned long long wanted = environment("GPT_EMULATOR_THREADS", cores > 8 ? 8 : cores);
-    for (unsigned long long i = 1; i < wanted; ++i) {
-      std::thread([this] { serve(); }).detach();
-      ++helpers_;
-    }
-  }
-
-  void serve() {
-    auto* const worker = new Worker();
-    uint64_t seen = 0;
-    for (;;) {
-      {
-        std::unique_lock<std::mutex> lock(mutex_);
-        begin_.wait(lock, [&] { return generation_ != seen; });
-        seen = generation_;
-      }
-      acquire(&sync_);
-      work(*worker);
-      release(&sync_);
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (--working_ == 0) {
-        end_.notify_one();
-      }
-    }
-  }
-
-  void work(Worker& worker) {
-    Grid& grid = *grid_;
-    const dim3 size = grid.launch.grid;
-    bool begun = false;
-    for (uint64_t i = next_++; i < count_ && !grid.failed; i = next_++) {
-      if (!begun) {
-        worker.begin_launch(grid);
-        begun = true;
-      }
-      const uint64_t block = order_->at(i);
-      worker.run_block({static_cast<unsigned>(block % size.x), static_cast<unsigned>(block / size.x % size.y),
-          static_cast<unsigned>(block / size.x / size.y)});
-    }
-  }
-
-  std::mutex launch_mutex_;
-  Worker* const first_;
-  unsigned helpers_ = 0;
-
-  std::mutex mutex_;
-  std::condition_variable begin_;
-  std::condition_variable end_;
-  uint64_t generation_ = 0;
-  unsigned working_ = 0;
-  char sync_;
-
-  std::atomic<uint64_t> next_{0};
-  Grid* grid_ = nullptr;
-  const BlockOrder* order_ = nullptr;
-  uint64_t count_ = 0;
-};
+  return *worker;
+}
 
 }  // namespace
+
+unsigned long long environment(const char* name, unsigned long long otherwise) {
+  const char* const value = std::getenv(name);
+  return value == nullptr || *value == '\0' ? otherwise : std::strtoull(value, nullptr, 0);
+}
 
 void Export::add(const char* name, void (*function)(), void (*call)(void (*)(), void* const*), const size_t* sizes,
     int count, int max_threads) {
@@ -192,7 +105,25 @@ std::string refuse(const Launch& launch) {
 
 std::string run(const Launch& launch) {
   const std::string refusal = refuse(launch);
-  return refusal.empty() ? Pool::instance().run(launch) : "kernel " + launch.kernel->name + ": refused: " + refusal;
+  if (!refusal.empty()) {
+    return "kernel " + launch.kernel->name + ": refused: " + refusal;
+  }
+  Grid grid(launch);
+  const dim3 size = launch.grid;
+  const uint64_t count = static_cast<uint64_t>(size.x) * size.y * size.z;
+  const BlockOrder order(count, shuffle());
+  std::vector<char> begun(participants());
+  parallel(count, [&](uint64_t i, unsigned participant) {
+    Worker& worker = worker_of(participant);
+    if (!begun[participant]) {
+      worker.begin_launch(grid);
+      begun[participant] = 1;
+    }
+    const uint64_t block = order.at(i);
+    return worker.run_block({static_cast<unsigned>(block % size.x), static_cast<unsigned>(block / size.x % size.y),
+        static_cast<unsigned>(block / size.x / size.y)});
+  });
+  return grid.report;
 }
 
 }  // namespace emu

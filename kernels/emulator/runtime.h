@@ -48,4 +48,7 @@ std::string run(const Launch& launch);
 void set_shuffle(unsigned long long seed);
 unsigned long long shuffle();
 
+/// A number from the environment.
+unsigned long long environment(const char* name, unsigned long long otherwise);
+
 }  // namespace emu
