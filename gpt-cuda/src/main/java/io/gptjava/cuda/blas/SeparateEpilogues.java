@@ -9,8 +9,14 @@ import io.gptjava.cuda.device.CudaDevice;
  */
 final class SeparateEpilogues {
   private static final int PACK_BYTES = 16;
-  private static final int THREADS = 256;
-  private static final int MOST_PARTS = 64;
+  private static final int GELU_THREADS = 256;
+  private static final int GELU_PACKS = 2; // of a thread
+  private static final int BROADCAST_THREADS = 128;
+  private static final int BROADCAST_ROWS = 4; // of a thread
+  private static final int SUM_THREADS = 256;
+  private static final int SUM_PACKS = 32; // columns of a block
+  private static final int SUM_LEAST_ROWS = 32; // of a block
+  private static final int SUM_BLOCKS_PER_MULTIPROCESSOR = 4;
   private static final int JOIN_THREADS = 512;
   private static final int JOIN_COLUMNS = 32;
 
@@ -46,17 +52,16 @@ final class SeparateEpilogues {
     int columns = shape.columns();
     switch (shape.epilogue()) {
       case NONE -> product.multiply(plain, a, b, out);
-      case BIAS -> {
-        product.multiply(plain, a, b, out);
-        addBias(type, out, bias, rows, columns);
+      case BIAS -> addToBias(product, shape, a, b, out, bias);
+      case GELU, GELU_AUX -> {
+        long input = auxiliary == 0 ? out : auxiliary;
+        product.multiply(plain, a, b, input);
+        gelu(type, input, out, (long) rows * columns);
       }
-      case GELU, GELU_BIAS -> {
-        product.multiply(plain, a, b, out);
-        biasGelu(type, out, bias, 0, out, rows, columns);
-      }
-      case GELU_AUX, GELU_AUX_BIAS -> {
-        product.multiply(plain, a, b, auxiliary);
-        biasGelu(type, auxiliary, bias, auxiliary, out, rows, columns);
+      case GELU_BIAS, GELU_AUX_BIAS -> {
+        long input = auxiliary == 0 ? out : auxiliary;
+        addToBias(product, shape, a, b, input, bias);
+        gelu(type, input, out, (long) rows * columns);
       }
       case DGELU -> {
         product.multiply(plain, a, b, out);
@@ -69,56 +74,70 @@ final class SeparateEpilogues {
     }
   }
 
-  private void addBias(DType type, long x, long bias, int rows, int columns) {
+  /**
+   * Adds the product to rows that all hold the bias: it is then rounded once to the output's type,
+   * as by a fused epilogue, and no more is moved than by adding the bias afterwards.
+   */
+  private void addToBias(Product product, Matmul shape, long a, long b, long out, long bias) {
+    DType type = shape.outputType();
+    int columns = shape.columns();
     device
-        .kernel("add_bias" + suffix(type))
-        .address(x)
+        .kernel("broadcast_bias" + form(type, columns, out | bias))
         .address(bias)
-        .int32(rows)
+        .address(out)
+        .int32(shape.rows())
         .int32(columns)
-        .launch(packBlocks(type, rows, columns), 1, 1, THREADS, 0);
+        .launch(
+            ceiling(shape.rows(), BROADCAST_ROWS),
+            columnBlocks(type, columns, out | bias, BROADCAST_THREADS),
+            1,
+            BROADCAST_THREADS,
+            0);
+    product.multiply(shape.with(Epilogue.NONE).accumulating(true), a, b, out);
   }
 
-  private void biasGelu(
-      DType type, long x, long bias, long preActivation, long out, int rows, int columns) {
+  private void gelu(DType type, long x, long out, long count) {
     device
-        .kernel("bias_gelu" + suffix(type))
+        .kernel("gelu" + suffix(type))
         .address(x)
-        .address(bias)
-        .address(preActivation)
         .address(out)
-        .int32(rows)
-        .int32(columns)
-        .launch(packBlocks(type, rows, columns), 1, 1, THREADS, 0);
+        .int64(count)
+        .launch(geluBlocks(type, count), 1, 1, GELU_THREADS, 0);
   }
 
   private void geluBackward(DType type, long x, long gradient, long count) {
-    long perBlock = 2L * pack(type) * THREADS;
     device
         .kernel("gelu_backward" + suffix(type))
         .address(x)
         .address(gradient)
         .address(gradient)
         .int64(count)
-        .launch(ceiling(count, perBlock), 1, 1, THREADS, 0);
+        .launch(geluBlocks(type, count), 1, 1, GELU_THREADS, 0);
+  }
+
+  private static long geluBlocks(DType type, long count) {
+    return ceiling(count, (long) GELU_PACKS * pack(type) * GELU_THREADS);
   }
 
   /** Sums of each column, in parts of rows that a second kernel joins in order. */
   void columnSums(DType type, long x, long sums, int rows, int columns, boolean accumulate) {
-    int fitting = (int) Math.min(MOST_PARTS, scratchBytes / (4L * columns));
+    int columnBlocks = columnBlocks(type, columns, x, SUM_PACKS);
+    long wanted =
+        ceiling((long) SUM_BLOCKS_PER_MULTIPROCESSOR * device.multiprocessors(), columnBlocks);
+    long fitting = scratchBytes / ((long) columns * Float.BYTES);
     if (fitting < 1) {
       throw new IllegalArgumentException(columns + " columns");
     }
-    int rowsPerBlock = Math.max(8, (int) ceiling(rows, fitting));
+    long rowsPerBlock = Math.max(SUM_LEAST_ROWS, ceiling(rows, Math.min(wanted, fitting)));
     int parts = (int) ceiling(rows, rowsPerBlock);
     device
-        .kernel("column_sums" + suffix(type))
+        .kernel("column_sums" + form(type, columns, x))
         .address(x)
         .address(scratch)
         .int32(rows)
         .int32(columns)
         .int32(rowsPerBlock)
-        .launch(ceiling(columns, 32L * pack(type)), parts, 1, THREADS, 0);
+        .launch(parts, columnBlocks, 1, SUM_THREADS, 0);
     join(scratch, parts, columns, sums, accumulate);
   }
 
@@ -144,8 +163,19 @@ final class SeparateEpilogues {
         .launch(ceiling(columns, JOIN_COLUMNS), 1, 1, JOIN_THREADS, 0);
   }
 
-  private static long packBlocks(DType type, int rows, int columns) {
-    return ceiling((long) rows * ceiling(columns, pack(type)), THREADS);
+  /** Blocks that cover all columns with a pack, or where packs do not fit an element, a thread. */
+  private static int columnBlocks(DType type, int columns, long addresses, int threads) {
+    int unit = packed(type, columns, addresses) ? pack(type) : 1;
+    return (int) ceiling(columns, (long) threads * unit);
+  }
+
+  private static boolean packed(DType type, int columns, long addresses) {
+    return columns % pack(type) == 0 && addresses % PACK_BYTES == 0;
+  }
+
+  /** Ending of the name of a kernel that moves packs, or single elements where packs do not fit. */
+  private static String form(DType type, int columns, long addresses) {
+    return packed(type, columns, addresses) ? suffix(type) : "_scalar" + suffix(type);
   }
 
   private static int pack(DType type) {

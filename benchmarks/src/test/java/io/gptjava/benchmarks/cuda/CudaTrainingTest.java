@@ -1,0 +1,96 @@
+package io.gptjava.benchmarks.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.gptjava.core.Backend;
+import io.gptjava.core.BackendOptions;
+import io.gptjava.core.GptConfig;
+import io.gptjava.core.Precision;
+import io.gptjava.core.StepOutputs;
+import io.gptjava.cpu.CpuBackend;
+import io.gptjava.cuda.CudaBackend;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Whole training steps on CUDA: the same as on the CPU, recorded or not, on either cuBLAS. */
+class CudaTrainingTest {
+  private static final int STEPS = 10;
+
+  static Stream<GptConfig> shapes() {
+    return Stream.of(SmallTraining.TEXTBOOK, SmallTraining.GPT2);
+  }
+
+  private static List<StepOutputs> train(Backend backend, GptConfig config, Precision precision) {
+    return new SmallTraining(backend, config, precision).steps(STEPS);
+  }
+
+  /**
+   * Both backends round each of some hundred sums behind a loss, all to fp32, in different orders;
+   * then weights carry the differences of earlier steps on.
+   */
+  @ParameterizedTest
+  @MethodSource("shapes")
+  void tenStepsEqualTheCpus(GptConfig config) {
+    List<StepOutputs> expected;
+    try (Backend cpu = new CpuBackend(1)) {
+      expected = train(cpu, config, Precision.FP32);
+    }
+    try (Backend cuda = new CudaBackend(CudaEmulator.options())) {
+      List<StepOutputs> actual = train(cuda, config, Precision.FP32);
+      for (int step = 0; step < STEPS; step++) {
+        StepOutputs want = expected.get(step);
+        StepOutputs have = actual.get(step);
+        double allowed = (step + 1) * 0x1p-22;
+        assertEquals(want.loss(), have.loss(), allowed * want.loss(), "loss of step " + step);
+        assertEquals(
+            want.gradientNorm(),
+            have.gradientNorm(),
+            8 * allowed * want.gradientNorm(),
+            "gradient norm of step " + step);
+        assertEquals(want.updates(), have.updates());
+        assertEquals(want.skipped(), have.skipped());
+      }
+    }
+    assertTrue(expected.getLast().loss() < expected.getFirst().loss() - 0.1, "it learns");
+  }
+
+  /** bf16 has 8 bits: losses follow the CPU's fp32 ones as far as that goes. */
+  @ParameterizedTest
+  @MethodSource("shapes")
+  void tenStepsInBf16FollowTheCpus(GptConfig config) {
+    List<StepOutputs> expected;
+    try (Backend cpu = new CpuBackend(1)) {
+      expected = train(cpu, config, Precision.FP32);
+    }
+    try (Backend cuda = new CudaBackend(CudaEmulator.options())) {
+      List<StepOutputs> actual = train(cuda, config, Precision.BF16);
+      for (int step = 0; step < STEPS; step++) {
+        double want = expected.get(step).loss();
+        assertEquals(want, actual.get(step).loss(), 0x1p-8 * want, "loss of step " + step);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("shapes")
+  void replayedStepsEqualIssuedOnes(GptConfig config) {
+    for (Precision precision : List.of(Precision.FP32, Precision.BF16)) {
+      BackendOptions options = CudaEmulator.options();
+      try (Backend recorded = new CudaBackend(options);
+          Backend issued = new CudaBackend(options.withSyncKernels(true))) {
+        SmallTraining a = new SmallTraining(recorded, config, precision);
+        SmallTraining b = new SmallTraining(issued, config, precision);
+        assertEquals(b.steps(5), a.steps(5));
+        List<float[]> expected = b.state();
+        List<float[]> actual = a.state();
+        for (int i = 0; i < expected.size(); i++) {
+          assertArrayEquals(expected.get(i), actual.get(i), "tensor " + i + " in " + precision);
+        }
+      }
+    }
+  }
+}

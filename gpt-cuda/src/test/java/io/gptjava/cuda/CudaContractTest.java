@@ -1,0 +1,18 @@
+package io.gptjava.cuda;
+
+import io.gptjava.core.Backend;
+import io.gptjava.core.contract.OpsContract;
+import org.junit.jupiter.api.BeforeAll;
+
+/** The contract in fp32. */
+final class CudaContractTest extends OpsContract {
+  @BeforeAll
+  static void find() {
+    CudaUnderTest.options();
+  }
+
+  @Override
+  protected Backend open() {
+    return new CudaBackend(CudaUnderTest.options());
+  }
+}
