@@ -62,6 +62,7 @@ public final class CudaDevice implements AutoCloseable {
             : Optional.empty();
     this.ptx = new PtxLibrary(major == HOPPER_MAJOR ? "sm90a" : "sm80");
     this.context = driver.primaryContextRetain(device);
+    makeCurrent();
     this.stream = new Stream(this, "main");
   }
 
