@@ -128,7 +128,7 @@ public final class JCudaBlas implements Blas {
     int inputType = type(shape.inputType());
     check(
         "cublasGemmEx of " + shape,
-        JCublas2.cublasGemmEx(
+        JCublas2.cublasGemmEx_new(
             handle,
             shape.transposeB() ? CUBLAS_OP_T : CUBLAS_OP_N,
             shape.transposeA() ? CUBLAS_OP_T : CUBLAS_OP_N,
