@@ -1,5 +1,6 @@
 package io.gptjava.benchmarks;
 
+import io.gptjava.core.DType;
 import io.gptjava.core.GptConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -47,7 +48,7 @@ public record StepMatmul(String layer, Pass pass, long rows, int inputs, int out
 
   /** FLOPs of one such product: 2·N·K·M, the same for all passes. */
   public double flops() {
-    return OpCost.matmul(rows, inputs, outputs).flops();
+    return OpCost.matmul(DType.F32, rows, inputs, outputs).flops();
   }
 
   /**

@@ -30,7 +30,7 @@ public record Timing(int count, double min, double median, double p95, double ma
   }
 
   /** Milliseconds that an action takes. */
-  static double time(Runnable action) {
+  public static double time(Runnable action) {
     long begin = System.nanoTime();
     action.run();
     return (System.nanoTime() - begin) * 1e-6;
@@ -40,7 +40,7 @@ public record Timing(int count, double min, double median, double p95, double ma
    * Whether timings have stopped falling: the middle of the last three is within 2 % of the middle
    * of the three before.
    */
-  static boolean stable(List<Double> milliseconds) {
+  public static boolean stable(List<Double> milliseconds) {
     int n = milliseconds.size();
     return n >= 6
         && middle(milliseconds.subList(n - 3, n))

@@ -1,18 +1,11 @@
 package io.gptjava.benchmarks;
 
-import io.gptjava.core.AdamWSettings;
 import io.gptjava.core.Backend;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
 import io.gptjava.core.GptException;
 import io.gptjava.core.OptimizerState;
-import io.gptjava.core.StepControl;
-import io.gptjava.core.StepInputs;
-import io.gptjava.core.StepOutputs;
-import io.gptjava.train.config.TrainConfig.Initialization;
-import io.gptjava.train.data.Batch;
-import io.gptjava.train.model.GptModel;
-import io.gptjava.train.model.WeightInitializer;
+import io.gptjava.core.Precision;
 import io.gptjava.train.run.Environment;
 import java.lang.management.CompilationMXBean;
 import java.lang.management.ManagementFactory;
@@ -20,19 +13,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.SplittableRandom;
 
 /**
  * Times whole training steps on random tokens and, between the steps, what the machine allows: the
  * step's matrix products alone, memory speed in AdamW's mix, and vector multiply-adds. Interleaving
  * makes a busy neighbour slow both sides of the ratio alike.
  *
- * <p>For backends whose tensors are host memory.
+ * <p>For backends whose tensors are host memory; {@link DeviceTrainBenchmark} is for the others.
  */
 public final class TrainBenchmark {
-  private static final AdamWSettings ADAM_W = new AdamWSettings(0.9f, 0.999f, 1e-8f, 0.1f);
-  private static final float LEARNING_RATE = 4e-4f;
-
   /** Of every so many rounds, one has a second step in which every op is timed. */
   private static final int PROFILE_EVERY = 3;
 
@@ -41,18 +30,13 @@ public final class TrainBenchmark {
 
   private final Settings settings;
   private final ProfiledBackend backend;
-  private final StepControl control;
-  private final GptModel model;
-  private final OptimizerState state;
-  private final SplittableRandom random;
-  private final Batch batch;
-  private int step;
-  private double loss;
+  private final BenchmarkSteps steps;
 
   /**
    * What to run.
    *
    * @param model shape
+   * @param precision of weights and activations; on a backend in host memory, fp32
    * @param batch B
    * @param sequence T
    * @param maximumWarmupSteps most steps before timing; fewer when the times have settled
@@ -62,6 +46,7 @@ public final class TrainBenchmark {
    */
   public record Settings(
       GptConfig model,
+      Precision precision,
       int batch,
       int sequence,
       int maximumWarmupSteps,
@@ -81,7 +66,7 @@ public final class TrainBenchmark {
      */
     public static Settings textbook() {
       GptConfig model = new GptConfig(50_257, 256, 768, 12, 12, 0.1f, false, false);
-      return new Settings(model, 2, 256, 30, 15, 0, 1);
+      return new Settings(model, Precision.FP32, 2, 256, 30, 15, 0, 1);
     }
 
     /** N, tokens of a step. */
@@ -93,16 +78,7 @@ public final class TrainBenchmark {
   private TrainBenchmark(Settings settings, ProfiledBackend backend) {
     this.settings = settings;
     this.backend = backend;
-    control = backend.stepControl();
-    GptConfig config = settings.model;
-    model = new GptModel(backend, config, settings.batch, settings.sequence, true);
-    new WeightInitializer(Initialization.GPT2, settings.seed, config.layers())
-        .initialize(backend, model.layout(), model.masters());
-    model.mastersChanged();
-    state = model.optimizerState(true);
-    random = new SplittableRandom(settings.seed);
-    batch = new Batch(settings.batch, settings.sequence);
-    batch.samples(settings.batch);
+    steps = new BenchmarkSteps(backend, settings);
   }
 
   /**
@@ -110,8 +86,7 @@ public final class TrainBenchmark {
    *
    * @param version of the program, for the report
    * @param commit that it was built from, if known
-   * @throws GptException if the model does not fit, the backend's memory is not the host's, or the
-   *     gradients are not finite
+   * @throws GptException if the model does not fit or the gradients are not finite
    */
   public static TrainBenchmarkResult run(
       Backend backend, Settings settings, String version, Optional<String> commit) {
@@ -122,19 +97,14 @@ public final class TrainBenchmark {
   }
 
   private TrainBenchmarkResult measure(Environment environment) {
-    if (!state.parameters().memory().hostAccessible()) {
-      throw new GptException(
-          Failure.USAGE,
-          "bench train measures its floor in host memory, which --backend %s does not compute in; use --backend cpu"
-              .formatted(backend.name()));
-    }
+    OptimizerState state = steps.optimizerState();
     int warmup = warmUp();
     OptionalLong peak = ResidentMemory.peakBytes();
     int threads =
         settings.threads > 0 ? settings.threads : Runtime.getRuntime().availableProcessors();
     List<StepMatmul> products = StepMatmul.of(settings.model, settings.tokens());
-    MatmulProbe matmuls = new MatmulProbe(backend, model, products, settings.seed);
-    List<Double> steps = new ArrayList<>();
+    MatmulProbe matmuls = new MatmulProbe(backend, steps.model(), products, settings.seed);
+    List<Double> times = new ArrayList<>();
     List<Double> profiledSteps = new ArrayList<>();
     List<Double> flopRates = new ArrayList<>();
     List<Double> byteRates = new ArrayList<>();
@@ -144,10 +114,10 @@ public final class TrainBenchmark {
       machine.multiplyAdd();
       machine.adamWMix(state);
       for (int round = 0; round < settings.steps; round++) {
-        steps.add(timedStep());
+        times.add(steps.timed());
         if (round % PROFILE_EVERY == 0) {
-          drawTokens();
-          profiledSteps.add(backend.profile(this::step));
+          steps.drawTokens();
+          profiledSteps.add(backend.profile(steps::step));
         }
         matmuls.round();
         flopRates.add(machine.multiplyAdd());
@@ -158,9 +128,9 @@ public final class TrainBenchmark {
         settings,
         environment,
         warmup,
-        Timing.of(steps),
+        Timing.of(times),
         Timing.of(profiledSteps).median(),
-        loss,
+        steps.loss(),
         new TrainBenchmarkResult.Machine(
             Timing.of(flopRates).median(), Timing.of(byteRates).median()),
         matmuls.results(),
@@ -174,7 +144,7 @@ public final class TrainBenchmark {
     boolean quiet = false;
     while (times.size() < settings.maximumWarmupSteps && !(quiet && Timing.stable(times))) {
       long compiledBefore = jitMilliseconds();
-      double ms = timedStep();
+      double ms = steps.timed();
       times.add(ms);
       quiet = jitMilliseconds() - compiledBefore <= QUIET_JIT_SHARE * ms;
     }
@@ -186,36 +156,5 @@ public final class TrainBenchmark {
     return jit == null || !jit.isCompilationTimeMonitoringSupported()
         ? 0
         : jit.getTotalCompilationTime();
-  }
-
-  private double timedStep() {
-    drawTokens();
-    return Timing.time(this::step);
-  }
-
-  private void drawTokens() {
-    int vocabulary = settings.model.vocabularySize();
-    for (int i = 0; i < batch.tokens().length; i++) {
-      batch.tokens()[i] = random.nextInt(vocabulary);
-      batch.targets()[i] = random.nextInt(vocabulary);
-    }
-  }
-
-  /** As {@link io.gptjava.train.Trainer} does it, with one micro-batch. */
-  private void step() {
-    control.begin(new StepInputs(settings.seed, step++, LEARNING_RATE, 1, 1, batch.targetCount()));
-    control.microBatch(0);
-    model.load(batch);
-    model.forwardBackward(false);
-    model.clip(state);
-    model.update(state, ADAM_W);
-    StepOutputs outputs = control.read();
-    if (outputs.skipped()) {
-      throw new GptException(
-          Failure.DIVERGED,
-          "step %d of the benchmark has a gradient norm of %s; the backend's ops are wrong"
-              .formatted(step - 1, outputs.gradientNorm()));
-    }
-    loss = outputs.loss();
   }
 }

@@ -140,7 +140,7 @@ public final class TrainBenchmarkReport {
   public static ObjectNode json(TrainBenchmarkResult result) {
     ObjectNode root = new ObjectMapper().createObjectNode();
     root.put("benchmark", "train");
-    environment(root.putObject("environment"), result.environment());
+    EnvironmentJson.put(root.putObject("environment"), result.environment());
     settings(root.putObject("settings"), result.settings());
     Timing step = result.step();
     root.put("warmup_steps", result.warmupSteps());
@@ -171,19 +171,10 @@ public final class TrainBenchmarkReport {
     return root;
   }
 
-  private static void environment(ObjectNode node, Environment environment) {
-    node.put("gpt_java", environment.version()).put("commit", environment.commit().orElse(null));
-    node.put("backend", environment.backend()).put("jdk", environment.jdk());
-    environment.jvmFlags().forEach(node.putArray("jvm_flags")::add);
-    node.put("system", environment.system());
-    node.put("processor", environment.processor().orElse(null));
-    node.put("processors", environment.processors()).put("memory_bytes", environment.memoryBytes());
-    node.put("started", environment.started().toString());
-  }
-
-  private static void settings(ObjectNode node, TrainBenchmark.Settings settings) {
+  static void settings(ObjectNode node, TrainBenchmark.Settings settings) {
     GptConfig model = settings.model();
     node.put("parameters", model.parameterCount());
+    node.put("precision", settings.precision().name().toLowerCase(Locale.ROOT));
     node.put("vocab_size", model.vocabularySize()).put("context_length", model.contextLength());
     node.put("width", model.width()).put("layers", model.layers()).put("heads", model.heads());
     node.put("dropout", model.dropout()).put("qkv_bias", model.qkvBias());

@@ -2,6 +2,7 @@ package io.gptjava.benchmarks;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.gptjava.core.DType;
 import io.gptjava.core.GptConfig;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -38,23 +39,23 @@ final class OpCostTest {
 
   @Test
   void matmulCountsTwoFlopsPerMultiplyAdd() {
-    assertEquals(new OpCost(2 * 2 * 3 * 5, 4 * (6 + 15 + 10)), OpCost.matmul(2, 3, 5));
-    assertEquals(new OpCost(60, 4 * (6 + 15 + 20)), OpCost.matmulGelu(2, 3, 5));
+    assertEquals(new OpCost(2 * 2 * 3 * 5, 4 * (6 + 15 + 10)), OpCost.matmul(DType.F32, 2, 3, 5));
+    assertEquals(new OpCost(60, 4 * (6 + 15 + 20)), OpCost.matmulGelu(DType.F32, 2, 3, 5));
   }
 
   @Test
   void causalAttentionCountsHalfOfTheScores() {
     // B 2, T 8, NH 3, HS 4: 64/2 pairs in each of 6 heads, two products of 2·4 FLOPs.
     double forward = 2.0 * 2 * 4 * 32 * 6;
-    assertEquals(new OpCost(forward, 4 * (4 * 16 * 12 + 48)), OpCost.attention(2, 8, 3, 12));
+    assertEquals(new OpCost(forward, 4 * (4 * 16 * 12 + 48)), OpCost.attention(DType.F32, 2, 8, 3, 12));
     assertEquals(
-        new OpCost(2.5 * forward, 4 * (8 * 16 * 12 + 48)), OpCost.attentionBackward(2, 8, 3, 12));
+        new OpCost(2.5 * forward, 4 * (8 * 16 * 12 + 48)), OpCost.attentionBackward(DType.F32, 2, 8, 3, 12));
   }
 
   @Test
   void headMakesThreeProducts() {
-    assertEquals(3 * OpCost.matmul(4, 8, 10).flops(), OpCost.headCrossEntropy(4, 8, 10).flops());
-    assertEquals(OpCost.matmul(4, 8, 10).flops(), OpCost.headLoss(4, 8, 10).flops());
+    assertEquals(3 * OpCost.matmul(DType.F32, 4, 8, 10).flops(), OpCost.headCrossEntropy(DType.F32, 4, 8, 10).flops());
+    assertEquals(OpCost.matmul(DType.F32, 4, 8, 10).flops(), OpCost.headLoss(DType.F32, 4, 8, 10).flops());
   }
 
   @Test

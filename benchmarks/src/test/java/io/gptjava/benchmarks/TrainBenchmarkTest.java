@@ -13,6 +13,7 @@ import io.gptjava.core.Backends;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
 import io.gptjava.core.GptException;
+import io.gptjava.core.Precision;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -24,7 +25,7 @@ import org.junit.jupiter.api.Test;
 final class TrainBenchmarkTest {
   private static final GptConfig MODEL = new GptConfig(37, 8, 12, 2, 3, 0.1f, false, false);
   private static final TrainBenchmark.Settings SETTINGS =
-      new TrainBenchmark.Settings(MODEL, 2, 7, 2, 4, 1, 5);
+      new TrainBenchmark.Settings(MODEL, Precision.FP32, 2, 7, 2, 4, 1, 5);
 
   private static TrainBenchmarkResult result;
 
@@ -131,7 +132,7 @@ final class TrainBenchmarkTest {
     TrainBenchmarkResult again;
     try (Backend backend = Backends.open("reference", BackendOptions.DEFAULT)) {
       // As many steps in all, but fewer rounds of probes between them.
-      TrainBenchmark.Settings fewer = new TrainBenchmark.Settings(MODEL, 2, 7, 4, 3, 2, 5);
+      TrainBenchmark.Settings fewer = new TrainBenchmark.Settings(MODEL, Precision.FP32, 2, 7, 4, 3, 2, 5);
       again = TrainBenchmark.run(backend, fewer, "test", Optional.empty());
     }
     assertEquals(result.finalLoss(), again.finalLoss());
@@ -141,7 +142,7 @@ final class TrainBenchmarkTest {
   void refusesNoSteps() {
     GptException e =
         assertThrows(
-            GptException.class, () -> new TrainBenchmark.Settings(MODEL, 2, 7, 1, 0, 1, 1));
+            GptException.class, () -> new TrainBenchmark.Settings(MODEL, Precision.FP32, 2, 7, 1, 0, 1, 1));
     assertEquals(Failure.USAGE, e.failure());
   }
 }

@@ -1,5 +1,6 @@
 package io.gptjava.benchmarks.jmh;
 
+import io.gptjava.core.DType;
 import io.gptjava.benchmarks.OpCost;
 import io.gptjava.core.Dropout;
 import io.gptjava.core.Ops;
@@ -55,8 +56,8 @@ public class AttentionBenchmark {
   public void setUp(CpuState cpu) {
     int batch = TOKENS / sequence;
     ops = cpu.ops();
-    forwardCost = OpCost.attention(batch, sequence, HEADS, WIDTH);
-    backwardCost = OpCost.attentionBackward(batch, sequence, HEADS, WIDTH);
+    forwardCost = OpCost.attention(DType.F32, batch, sequence, HEADS, WIDTH);
+    backwardCost = OpCost.attentionBackward(DType.F32, batch, sequence, HEADS, WIDTH);
     qkv = cpu.random(batch, sequence, 3 * WIDTH);
     out = cpu.zeros(batch, sequence, WIDTH);
     logSumExp = cpu.zeros(batch, HEADS, sequence);

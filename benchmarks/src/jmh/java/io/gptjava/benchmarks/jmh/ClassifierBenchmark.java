@@ -1,5 +1,6 @@
 package io.gptjava.benchmarks.jmh;
 
+import io.gptjava.core.DType;
 import io.gptjava.benchmarks.OpCost;
 import io.gptjava.core.Backend;
 import io.gptjava.core.StepInputs;
@@ -67,7 +68,7 @@ public class ClassifierBenchmark {
     backend
         .ops()
         .headCrossEntropy(x, weight, targets, VOCABULARY, losses, dX, dWeight, false, workspace);
-    work.did(OpCost.headCrossEntropy(ROWS, WIDTH, VOCABULARY));
+    work.did(OpCost.headCrossEntropy(DType.F32, ROWS, WIDTH, VOCABULARY));
   }
 
   /** Loss alone, as in evaluation. */
@@ -77,6 +78,6 @@ public class ClassifierBenchmark {
     backend
         .ops()
         .headCrossEntropy(x, weight, targets, VOCABULARY, losses, null, null, false, workspace);
-    work.did(OpCost.headLoss(ROWS, WIDTH, VOCABULARY));
+    work.did(OpCost.headLoss(DType.F32, ROWS, WIDTH, VOCABULARY));
   }
 }

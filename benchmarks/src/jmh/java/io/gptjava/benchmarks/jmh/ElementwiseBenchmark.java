@@ -1,5 +1,6 @@
 package io.gptjava.benchmarks.jmh;
 
+import io.gptjava.core.DType;
 import io.gptjava.benchmarks.OpCost;
 import io.gptjava.core.Dropout;
 import io.gptjava.core.Ops;
@@ -74,14 +75,14 @@ public class ElementwiseBenchmark {
   @Benchmark
   public void layerNorm(Work work) {
     ops.layerNorm(x, gamma, beta, out, mean, rstd);
-    work.did(OpCost.layerNorm(ROWS, WIDTH));
+    work.did(OpCost.layerNorm(DType.F32, ROWS, WIDTH));
   }
 
   /** Residual sum with dropout, and layer normalisation. */
   @Benchmark
   public void residualLayerNorm(Work work) {
     ops.residualLayerNorm(x, branch, dropout, SEQUENCE, gamma, beta, sum, out, mean, rstd);
-    work.did(OpCost.residualLayerNorm(ROWS, WIDTH));
+    work.did(OpCost.residualLayerNorm(DType.F32, ROWS, WIDTH));
   }
 
   /** Gradient of the residual link without a later link. */
@@ -90,20 +91,20 @@ public class ElementwiseBenchmark {
     ops.residualLayerNormBackward(
         branch, x, gamma, mean, rstd, null, dropout, SEQUENCE, sum, out, dGamma, dBeta, false,
         workspace);
-    work.did(OpCost.layerNormBackward(ROWS, WIDTH, 4));
+    work.did(OpCost.layerNormBackward(DType.F32, ROWS, WIDTH, 4));
   }
 
   /** GELU. */
   @Benchmark
   public void gelu(Work work) {
     ops.gelu(wide, wideOut);
-    work.did(OpCost.elementwise(wide.count(), 2));
+    work.did(OpCost.elementwise(DType.F32, wide.count(), 2));
   }
 
   /** Gradient of GELU. */
   @Benchmark
   public void geluBackward(Work work) {
     ops.geluBackward(wide, wideGradient, wideOut);
-    work.did(OpCost.elementwise(wide.count(), 3));
+    work.did(OpCost.elementwise(DType.F32, wide.count(), 3));
   }
 }

@@ -1,5 +1,6 @@
 package io.gptjava.benchmarks.jmh;
 
+import io.gptjava.core.DType;
 import io.gptjava.benchmarks.OpCost;
 import io.gptjava.core.Ops;
 import io.gptjava.core.Tensor;
@@ -53,7 +54,7 @@ public class MatmulBenchmark {
     int k = Integer.parseInt(shape.substring(0, shape.indexOf('x')));
     int m = Integer.parseInt(shape.substring(shape.indexOf('x') + 1));
     ops = cpu.ops();
-    cost = OpCost.matmul(ROWS, k, m);
+    cost = OpCost.matmul(DType.F32, ROWS, k, m);
     x = cpu.random(ROWS, k);
     weight = cpu.random(k, m);
     out = cpu.random(ROWS, m);

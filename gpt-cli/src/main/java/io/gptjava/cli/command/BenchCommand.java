@@ -11,7 +11,12 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "bench",
     description = "Measures speed on this machine and compares it with what the machine allows.",
-    footer = {"", "Example", "  gpt bench train --preset textbook"})
+    footer = {
+      "",
+      "Examples",
+      "  gpt bench train --preset textbook",
+      "  gpt bench kernels --preset textbook --backend cpu"
+    })
 public final class BenchCommand implements Runnable {
   @Spec private CommandSpec spec;
 
@@ -20,12 +25,13 @@ public final class BenchCommand implements Runnable {
   /** The command with its subcommands. */
   public static CommandLine create(CliContext context) {
     return new CommandLine(new BenchCommand())
-        .addSubcommand("train", BenchTrainCommand.create(context));
+        .addSubcommand("train", BenchTrainCommand.create(context))
+        .addSubcommand("kernels", BenchKernelsCommand.create(context));
   }
 
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "Missing benchmark: gpt bench train times training steps");
+        spec.commandLine(), "Missing benchmark: gpt bench train times training steps, gpt bench kernels single ops");
   }
 }

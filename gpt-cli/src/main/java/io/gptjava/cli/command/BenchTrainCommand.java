@@ -1,5 +1,8 @@
 package io.gptjava.cli.command;
 
+import io.gptjava.benchmarks.DeviceTrainBenchmark;
+import io.gptjava.benchmarks.DeviceTrainReport;
+import io.gptjava.benchmarks.DeviceTrainResult;
 import io.gptjava.benchmarks.TrainBenchmark;
 import io.gptjava.benchmarks.TrainBenchmarkReport;
 import io.gptjava.benchmarks.TrainBenchmarkResult;
@@ -33,8 +36,9 @@ import picocli.CommandLine.Spec;
     name = "train",
     abbreviateSynopsis = true,
     description = {
-      "Times whole training steps on random tokens and, between them, what the machine allows: the"
-          + " step's matrix products alone and AdamW at memory speed.",
+      "Times whole training steps on random tokens and what the machine allows: on a CPU, between the"
+          + " steps, their matrix products alone and AdamW at memory speed; on a GPU a large matrix"
+          + " product, to state model FLOPs utilisation against.",
       "",
       "Shape and batch come from --preset (default: textbook) and the flags below; --steps is the"
           + " number of timed steps (default: 15), which follow enough others to warm up. A step is one"
@@ -44,7 +48,8 @@ import picocli.CommandLine.Spec;
       "",
       "Examples",
       "  gpt bench train --preset textbook",
-      "  gpt bench train --preset gpt2-124m --batch-size 1 --steps 5 --json"
+      "  gpt bench train --preset gpt2-124m --batch-size 1 --steps 5 --json",
+      "  gpt bench train --preset gpt2-124m --backend cuda --precision bf16 --batch-size 64"
     })
 public final class BenchTrainCommand implements Callable<Integer> {
   private static final String DEFAULT_PRESET = "textbook";
@@ -66,6 +71,9 @@ public final class BenchTrainCommand implements Callable<Integer> {
               "steps",
               "seed",
               "backend",
+              "device",
+              "precision",
+              "blas",
               "threads")
           .map(Settings.ALL::get)
           .toList();
@@ -76,6 +84,14 @@ public final class BenchTrainCommand implements Callable<Integer> {
 
   @Option(names = "--json", description = "Print one JSON object instead of tables.")
   private boolean json;
+
+  @Option(
+      names = "--product-size",
+      paramLabel = "N",
+      description =
+          "On a GPU: rows, inputs and outputs of the matrix product measured as its ceiling; 0 for"
+              + " none. Default: 8192.")
+  private int productSize = 8192;
 
   private BenchTrainCommand(CliContext context) {
     this.context = context;
@@ -94,17 +110,36 @@ public final class BenchTrainCommand implements Callable<Integer> {
     Availability.check(settings);
     TrainConfig config = TrainConfigs.from(settings, Models::config);
     try (Backend backend = BackendChoice.of(settings, context.environment()).open()) {
-      SystemMemory.require(RunMemory.ledger(backend, config).totalBytes());
-      TrainBenchmarkResult result =
-          TrainBenchmark.run(
-              backend, benchmark(settings, config), GptVersion.number(), Optional.empty());
-      if (json) {
-        context.out().println(TrainBenchmarkReport.json(result));
+      TrainBenchmark.Settings benchmark = benchmark(settings, config);
+      if (DeviceTrainBenchmark.suits(backend)) {
+        onDevice(backend, benchmark);
       } else {
-        context.out().print(TrainBenchmarkReport.text(result));
+        SystemMemory.require(RunMemory.ledger(backend, config).totalBytes());
+        onHost(backend, benchmark);
       }
     }
     return 0;
+  }
+
+  private void onHost(Backend backend, TrainBenchmark.Settings settings) {
+    TrainBenchmarkResult result =
+        TrainBenchmark.run(backend, settings, GptVersion.number(), Optional.empty());
+    if (json) {
+      context.out().println(TrainBenchmarkReport.json(result));
+    } else {
+      context.out().print(TrainBenchmarkReport.text(result));
+    }
+  }
+
+  private void onDevice(Backend backend, TrainBenchmark.Settings settings) {
+    DeviceTrainResult result =
+        DeviceTrainBenchmark.run(
+            backend, settings, productSize, GptVersion.number(), Optional.empty());
+    if (json) {
+      context.out().println(DeviceTrainReport.json(result));
+    } else {
+      context.out().print(DeviceTrainReport.text(result));
+    }
   }
 
   private ResolvedSettings settings() {
@@ -129,6 +164,7 @@ public final class BenchTrainCommand implements Callable<Integer> {
     }
     return new TrainBenchmark.Settings(
         config.model(),
+        config.precision(),
         config.batch().batchSize(),
         config.batch().sequenceLength(),
         usual.maximumWarmupSteps(),

@@ -1,0 +1,53 @@
+package io.gptjava.benchmarks;
+
+import io.gptjava.core.GptConfig;
+import io.gptjava.train.model.MemoryPlan;
+import io.gptjava.train.run.Environment;
+import java.util.OptionalDouble;
+
+/**
+ * What {@link DeviceTrainBenchmark} measured. Times in milliseconds.
+ *
+ * @param settings of the benchmark
+ * @param environment machine, JVM and commit
+ * @param warmupSteps steps before timing began
+ * @param firstStepMilliseconds of the first step, which loads kernels and chooses algorithms
+ * @param launchSeconds from the start of this process to the end of the first step
+ * @param step timings of the measured steps, each until its loss is on the host
+ * @param finalLoss of the last step, in nats
+ * @param memory planned on the device
+ * @param datasheetPeak FLOP/s of the device by its data sheet, if known
+ * @param productPeak FLOP/s of a large matrix product measured in this process, if asked for
+ */
+public record DeviceTrainResult(
+    TrainBenchmark.Settings settings,
+    Environment environment,
+    int warmupSteps,
+    double firstStepMilliseconds,
+    double launchSeconds,
+    Timing step,
+    double finalLoss,
+    MemoryPlan memory,
+    OptionalDouble datasheetPeak,
+    OptionalDouble productPeak) {
+  /** How {@link #flopsPerToken} counts. */
+  public static final String FORMULA = "6N + 6LCT (causal; N parameters, L layers, C width)";
+
+  /**
+   * Useful FLOPs of training on one token (Kaplan et al., 2020, with causal attention): 6N for the
+   * weights, and per layer 2·2·C·T/2 forward and twice that backward for scores and values.
+   */
+  public static double flopsPerToken(GptConfig model, int sequence) {
+    return 6.0 * model.parameterCount() + 6.0 * model.layers() * model.width() * sequence;
+  }
+
+  /** Training speed at the median step. */
+  public double tokensPerSecond() {
+    return settings.tokens() / (step.median() * 1e-3);
+  }
+
+  /** Useful FLOPs a second at the median step. */
+  public double flopsPerSecond() {
+    return tokensPerSecond() * flopsPerToken(settings.model(), settings.sequence());
+  }
+}

@@ -1,0 +1,120 @@
+package io.gptjava.benchmarks.kernels;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gptjava.benchmarks.EnvironmentJson;
+import io.gptjava.benchmarks.kernels.KernelBenchmarkResult.Ceilings;
+import io.gptjava.benchmarks.kernels.KernelBenchmarkResult.KernelTime;
+import io.gptjava.core.GptConfig;
+import java.util.Locale;
+
+/** Shows a {@link KernelBenchmarkResult} to people and to programs. */
+public final class KernelBenchmarkReport {
+  private static final double GIGA = 1e9;
+  private static final double TERA = 1e12;
+
+  private KernelBenchmarkReport() {}
+
+  /** A table of all ops against the ceilings. */
+  public static String text(KernelBenchmarkResult result) {
+    StringBuilder text = new StringBuilder();
+    KernelShapes shapes = result.settings().shapes();
+    Ceilings best = result.best();
+    line(
+        text,
+        "kernels: %s, %d x %d tokens, width %d, %s",
+        shapes.type().name().toLowerCase(Locale.ROOT),
+        shapes.batch(),
+        shapes.sequence(),
+        shapes.model().width(),
+        result.method());
+    line(text, "%s; gpt-java %s", result.environment().backend(), result.environment().version());
+    if (result.emulated()) {
+      line(text, "on the host emulator: these are no timings of a GPU");
+    }
+    line(
+        text,
+        "ceilings: copy %.0f GB/s read and written, product of %d: %.1f TFLOP/s",
+        best.bytesPerSecond() / GIGA,
+        result.settings().matmulSize(),
+        best.flopsPerSecond() / TERA);
+    line(text, "");
+    line(
+        text,
+        "op                                              calls  ms median      min      p95  TFLOP/s     GB/s  bound   %% roof");
+    String family = "";
+    for (KernelTime kernel : result.kernels()) {
+      if (!kernel.family().equals(family)) {
+        family = kernel.family();
+        line(text, "%s", family);
+      }
+      line(
+          text,
+          "  %-45s %5d %10.4f %8.4f %8.4f %8s %8.1f  %-6s %6.1f",
+          kernel.name(),
+          kernel.calls(),
+          kernel.timing().median(),
+          kernel.timing().min(),
+          kernel.timing().p95(),
+          kernel.cost().flops() > 0
+              ? String.format(Locale.ROOT, "%.1f", kernel.flopsPerSecond() / TERA)
+              : "-",
+          kernel.bytesPerSecond() / GIGA,
+          kernel.memoryBound(best) ? "memory" : "matmul",
+          100 * kernel.share(best));
+    }
+    double step = result.kernels().stream().mapToDouble(KernelTime::stepMilliseconds).sum();
+    line(text, "%-53s %10.4f", "all calls of a training step", step);
+    line(text, "Roof: the shortest time that the two ceilings allow over the median time.");
+    return text.toString();
+  }
+
+  private static void line(StringBuilder text, String format, Object... arguments) {
+    text.append(String.format(Locale.ROOT, format, arguments).stripTrailing()).append('\n');
+  }
+
+  /** The same figures. */
+  public static ObjectNode json(KernelBenchmarkResult result) {
+    ObjectNode root = new ObjectMapper().createObjectNode();
+    root.put("benchmark", "kernels");
+    EnvironmentJson.put(root.putObject("environment"), result.environment());
+    KernelShapes shapes = result.settings().shapes();
+    GptConfig model = shapes.model();
+    ObjectNode settings = root.putObject("settings");
+    settings.put("type", shapes.type().name().toLowerCase(Locale.ROOT));
+    settings.put("batch_size", shapes.batch()).put("sequence_length", shapes.sequence());
+    settings.put("width", model.width()).put("layers", model.layers());
+    settings.put("heads", model.heads()).put("vocab_size", model.vocabularySize());
+    settings.put("dropout", model.dropout());
+    settings.put("rotation_bytes", result.settings().rotationBytes());
+    root.put("timed_by", result.method());
+    root.put("emulated", result.emulated());
+    Ceilings best = result.best();
+    ObjectNode ceilings = root.putObject("ceilings");
+    ceilings.put("copy_gbps", best.bytesPerSecond() / GIGA);
+    ceilings.put("copy_bytes", result.settings().copyBytes());
+    ceilings.put("matmul_tflops", best.flopsPerSecond() / TERA);
+    ceilings.put("matmul_size", result.settings().matmulSize());
+    for (Ceilings each : result.ceilings()) {
+      ceilings
+          .withArray("measured")
+          .addObject()
+          .put("copy_gbps", each.bytesPerSecond() / GIGA)
+          .put("matmul_tflops", each.flopsPerSecond() / TERA);
+    }
+    root.putArray("kernels");
+    for (KernelTime kernel : result.kernels()) {
+      ObjectNode node = root.withArray("kernels").addObject();
+      node.put("family", kernel.family()).put("name", kernel.name()).put("calls", kernel.calls());
+      node.put("ms_median", kernel.timing().median()).put("ms_min", kernel.timing().min());
+      node.put("ms_p95", kernel.timing().p95()).put("samples", kernel.timing().count());
+      node.put("repetitions", kernel.repetitions());
+      node.put("flops", kernel.cost().flops()).put("bytes", kernel.cost().bytes());
+      node.put("tflops", kernel.flopsPerSecond() / TERA);
+      node.put("gbps", kernel.bytesPerSecond() / GIGA);
+      node.put("bound", kernel.memoryBound(best) ? "memory" : "matmul");
+      node.put("share", kernel.share(best));
+    }
+    return root;
+  }
+}

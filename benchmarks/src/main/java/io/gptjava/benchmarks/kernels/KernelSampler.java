@@ -1,0 +1,84 @@
+package io.gptjava.benchmarks.kernels;
+
+import io.gptjava.benchmarks.Timing;
+import io.gptjava.core.Backend;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntConsumer;
+
+/**
+ * Times one call many times over: batches of back-to-back calls, recorded where the backend records
+ * (a CUDA graph, whose replay leaves no gaps between small kernels), until their times settle, and
+ * then as many batches as asked for.
+ */
+final class KernelSampler {
+  private static final int MOST_REPETITIONS = 256;
+  private static final int MOST_WARMUPS = 10;
+
+  private final Backend backend;
+  private final OpTimer timer;
+  private final int samples;
+  private final double sampleMilliseconds;
+
+  /**
+   * A sampler.
+   *
+   * @param samples timed batches
+   * @param sampleMilliseconds what a batch should take at least
+   */
+  KernelSampler(Backend backend, OpTimer timer, int samples, double sampleMilliseconds) {
+    this.backend = backend;
+    this.timer = timer;
+    this.samples = samples;
+    this.sampleMilliseconds = sampleMilliseconds;
+  }
+
+  /**
+   * What was measured.
+   *
+   * @param repetitions calls in a batch
+   * @param timing of one call
+   */
+  record Sample(int repetitions, Timing timing) {}
+
+  /** Times a call; {@code run} gets 0, 1, 2, … to choose its operands by. */
+  Sample sample(IntConsumer run) {
+    run.accept(0);
+    int repetitions = repetitions(run);
+    Runnable batch =
+        backend.recording(
+            () -> {
+              for (int i = 0; i < repetitions; i++) {
+                run.accept(i);
+              }
+            });
+    List<Double> warmup = new ArrayList<>();
+    while (warmup.size() < MOST_WARMUPS && !Timing.stable(warmup)) {
+      warmup.add(timer.milliseconds(batch));
+    }
+    List<Double> times = new ArrayList<>();
+    for (int i = 0; i < samples; i++) {
+      times.add(timer.milliseconds(batch) / repetitions);
+    }
+    return new Sample(repetitions, Timing.of(times));
+  }
+
+  private int repetitions(IntConsumer run) {
+    int repetitions = 1;
+    while (repetitions < MOST_REPETITIONS) {
+      int count = repetitions;
+      double ms =
+          timer.milliseconds(
+              () -> {
+                for (int i = 0; i < count; i++) {
+                  run.accept(i);
+                }
+              });
+      if (ms >= sampleMilliseconds) {
+        break;
+      }
+      repetitions *= 2;
+    }
+    return repetitions;
+  }
+}
