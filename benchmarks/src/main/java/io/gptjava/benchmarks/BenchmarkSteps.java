@@ -13,7 +13,10 @@ import io.gptjava.train.config.TrainConfig.Initialization;
 import io.gptjava.train.data.Batch;
 import io.gptjava.train.model.GptModel;
 import io.gptjava.train.model.WeightInitializer;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.Supplier;
 
 /** Training steps on random tokens, each as {@link io.gptjava.train.Trainer} makes it. */
 final class BenchmarkSteps {
@@ -81,15 +84,45 @@ final class BenchmarkSteps {
     }
   }
 
-  /** One micro-batch and its update. */
+  /**
+   * Milliseconds of steps issued one ahead of the results that are read, as the trainer does where
+   * the backend works beside the host: each from one step's results to the next one's.
+   */
+  List<Double> pipelined(int count) {
+    List<Double> times = new ArrayList<>();
+    Supplier<StepOutputs> before = issue();
+    long last = 0;
+    for (int i = 0; i <= count; i++) {
+      drawTokens();
+      Supplier<StepOutputs> next = issue();
+      check(before.get());
+      long now = System.nanoTime();
+      if (i > 0) {
+        times.add((now - last) * 1e-6);
+      }
+      last = now;
+      before = next;
+    }
+    check(before.get());
+    return times;
+  }
+
+  /** One micro-batch and its update, waited for. */
   void step() {
+    check(issue().get());
+  }
+
+  private Supplier<StepOutputs> issue() {
     control.begin(
         new StepInputs(settings.seed(), step++, LEARNING_RATE, 1, 1, batch.targetCount()));
     control.microBatch(0);
     model.load(batch);
     model.forwardBackward(false);
     update.run();
-    StepOutputs outputs = control.read();
+    return control.readLater();
+  }
+
+  private void check(StepOutputs outputs) {
     if (outputs.skipped()) {
       throw new GptException(
           Failure.DIVERGED,

@@ -52,10 +52,7 @@ public final class DeviceTrainBenchmark {
     while (warmup.size() < settings.maximumWarmupSteps() && !Timing.stable(warmup)) {
       warmup.add(steps.timed());
     }
-    List<Double> times = new ArrayList<>();
-    for (int i = 0; i < settings.steps(); i++) {
-      times.add(steps.timed());
-    }
+    List<Double> times = steps.pipelined(settings.steps());
     Environment environment = Environment.current(version, commit, backend.description());
     return new DeviceTrainResult(
         settings,

@@ -13,7 +13,8 @@ import java.util.OptionalDouble;
  * @param warmupSteps steps before timing began
  * @param firstStepMilliseconds of the first step, which loads kernels and chooses algorithms
  * @param launchSeconds from the start of this process to the end of the first step
- * @param step timings of the measured steps, each until its loss is on the host
+ * @param step timings of the measured steps, each from the last one's loss on the host to its own,
+ *     issued one step ahead
  * @param finalLoss of the last step, in nats
  * @param memory planned on the device
  * @param datasheetPeak FLOP/s of the device by its data sheet, if known

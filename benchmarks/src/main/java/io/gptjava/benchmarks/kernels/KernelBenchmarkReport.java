@@ -34,7 +34,7 @@ public final class KernelBenchmarkReport {
     }
     line(
         text,
-        "ceilings: copy %.0f GB/s read and written, product of %d: %.1f TFLOP/s",
+        "ceilings: copy %.0f GB/s read and written, product of %d: %.4g TFLOP/s",
         best.bytesPerSecond() / GIGA,
         result.settings().matmulSize(),
         best.flopsPerSecond() / TERA);
@@ -57,7 +57,7 @@ public final class KernelBenchmarkReport {
           kernel.timing().min(),
           kernel.timing().p95(),
           kernel.cost().flops() > 0
-              ? String.format(Locale.ROOT, "%.1f", kernel.flopsPerSecond() / TERA)
+              ? String.format(Locale.ROOT, "%.4g", kernel.flopsPerSecond() / TERA)
               : "-",
           kernel.bytesPerSecond() / GIGA,
           kernel.memoryBound(best) ? "memory" : "matmul",

@@ -1,6 +1,10 @@
 package io.gptjava.benchmarks.kernels;
 
 import io.gptjava.core.Backend;
+import io.gptjava.cuda.CudaBackend;
+import io.gptjava.cuda.device.CudaDevice;
+import io.gptjava.cuda.device.Event;
+import io.gptjava.cuda.device.Stream;
 
 /** Measures how long a backend works on ops. */
 interface OpTimer extends AutoCloseable {
@@ -15,7 +19,9 @@ interface OpTimer extends AutoCloseable {
 
   /** The best timer for a backend. */
   static OpTimer of(Backend backend) {
-    return new HostClock(backend);
+    return backend instanceof CudaBackend cuda
+        ? new DeviceEvents(cuda.device())
+        : new HostClock(backend);
   }
 
   /** The host's clock, between two moments at which the backend has nothing left to do. */
@@ -43,6 +49,39 @@ interface OpTimer extends AutoCloseable {
     @Override
     public void close() {
       // Holds nothing.
+    }
+  }
+
+  /** Marks that the device sets in the stream of the ops, before and after them. */
+  final class DeviceEvents implements OpTimer {
+    private final Stream stream;
+    private final Event begin;
+    private final Event end;
+
+    DeviceEvents(CudaDevice device) {
+      stream = device.stream();
+      begin = device.newEvent("benchmark begin", true);
+      end = device.newEvent("benchmark end", true);
+    }
+
+    @Override
+    public double milliseconds(Runnable ops) {
+      stream.record(begin);
+      ops.run();
+      stream.record(end);
+      end.synchronize();
+      return end.millisecondsSince(begin);
+    }
+
+    @Override
+    public String method() {
+      return "device events";
+    }
+
+    @Override
+    public void close() {
+      begin.close();
+      end.close();
     }
   }
 }
