@@ -52,7 +52,11 @@ public final class DeviceTrainReport {
         .productPeak()
         .ifPresent(peak -> utilisation(text, result, peak, "a large product measured here"));
     line(text, "memory  %.2f GiB planned on the device", result.memory().totalBytes() / GIB);
-    line(text, "loss    %.4f after %d steps", result.finalLoss(), result.warmupSteps() + step.count());
+    line(
+        text,
+        "loss    %.4f after %d steps",
+        result.finalLoss(),
+        result.warmupSteps() + step.count());
     return text.toString();
   }
 

@@ -47,15 +47,20 @@ final class OpCostTest {
   void causalAttentionCountsHalfOfTheScores() {
     // B 2, T 8, NH 3, HS 4: 64/2 pairs in each of 6 heads, two products of 2·4 FLOPs.
     double forward = 2.0 * 2 * 4 * 32 * 6;
-    assertEquals(new OpCost(forward, 4 * (4 * 16 * 12 + 48)), OpCost.attention(DType.F32, 2, 8, 3, 12));
     assertEquals(
-        new OpCost(2.5 * forward, 4 * (8 * 16 * 12 + 48)), OpCost.attentionBackward(DType.F32, 2, 8, 3, 12));
+        new OpCost(forward, 4 * (4 * 16 * 12 + 48)), OpCost.attention(DType.F32, 2, 8, 3, 12));
+    assertEquals(
+        new OpCost(2.5 * forward, 4 * (8 * 16 * 12 + 48)),
+        OpCost.attentionBackward(DType.F32, 2, 8, 3, 12));
   }
 
   @Test
   void headMakesThreeProducts() {
-    assertEquals(3 * OpCost.matmul(DType.F32, 4, 8, 10).flops(), OpCost.headCrossEntropy(DType.F32, 4, 8, 10).flops());
-    assertEquals(OpCost.matmul(DType.F32, 4, 8, 10).flops(), OpCost.headLoss(DType.F32, 4, 8, 10).flops());
+    assertEquals(
+        3 * OpCost.matmul(DType.F32, 4, 8, 10).flops(),
+        OpCost.headCrossEntropy(DType.F32, 4, 8, 10).flops());
+    assertEquals(
+        OpCost.matmul(DType.F32, 4, 8, 10).flops(), OpCost.headLoss(DType.F32, 4, 8, 10).flops());
   }
 
   @Test
@@ -70,5 +75,18 @@ final class OpCostTest {
     assertEquals(6, cost.secondsAtLeast(100, 50));
     assertEquals(10, cost.secondsAtLeast(100, 10));
     assertEquals(new OpCost(601, 102), cost.plus(new OpCost(1, 2)));
+  }
+
+  @Test
+  void bf16HalvesActivationsAndWeightsOnly() {
+    DType bf16 = DType.BF16;
+    assertEquals(new OpCost(60, 2 * (6 + 15 + 10)), OpCost.matmul(bf16, 2, 3, 5));
+    assertEquals(new OpCost(60, 2 * (6 + 10) + 4 * 15), OpCost.weightGradient(bf16, 2, 3, 5));
+    assertEquals(OpCost.matmul(DType.F32, 2, 3, 5), OpCost.weightGradient(DType.F32, 2, 3, 5));
+    assertEquals(2 * (2 * 20 + 2 * 5) + 4 * 8, OpCost.layerNorm(bf16, 4, 5).bytes());
+    assertEquals(2 * (3 * 20 + 5) + 4 * 18, OpCost.layerNormBackward(bf16, 4, 5, 3).bytes());
+    assertEquals(2 * 20 + 4 * 50, OpCost.embeddingBackward(bf16, 4, 5, 10).bytes());
+    assertEquals(30 * 100, OpCost.adamW(100, bf16).bytes());
+    assertEquals(28 * 100, OpCost.adamW(100, DType.F32).bytes());
   }
 }

@@ -132,7 +132,8 @@ final class TrainBenchmarkTest {
     TrainBenchmarkResult again;
     try (Backend backend = Backends.open("reference", BackendOptions.DEFAULT)) {
       // As many steps in all, but fewer rounds of probes between them.
-      TrainBenchmark.Settings fewer = new TrainBenchmark.Settings(MODEL, Precision.FP32, 2, 7, 4, 3, 2, 5);
+      TrainBenchmark.Settings fewer =
+          new TrainBenchmark.Settings(MODEL, Precision.FP32, 2, 7, 4, 3, 2, 5);
       again = TrainBenchmark.run(backend, fewer, "test", Optional.empty());
     }
     assertEquals(result.finalLoss(), again.finalLoss());
@@ -142,7 +143,8 @@ final class TrainBenchmarkTest {
   void refusesNoSteps() {
     GptException e =
         assertThrows(
-            GptException.class, () -> new TrainBenchmark.Settings(MODEL, Precision.FP32, 2, 7, 1, 0, 1, 1));
+            GptException.class,
+            () -> new TrainBenchmark.Settings(MODEL, Precision.FP32, 2, 7, 1, 0, 1, 1));
     assertEquals(Failure.USAGE, e.failure());
   }
 }

@@ -1,7 +1,7 @@
 package io.gptjava.benchmarks.jmh;
 
-import io.gptjava.core.DType;
 import io.gptjava.benchmarks.OpCost;
+import io.gptjava.core.DType;
 import io.gptjava.core.Dropout;
 import io.gptjava.core.Ops;
 import io.gptjava.core.Philox;

@@ -1,8 +1,8 @@
 package io.gptjava.benchmarks.jmh;
 
-import io.gptjava.core.DType;
 import io.gptjava.benchmarks.OpCost;
 import io.gptjava.core.Backend;
+import io.gptjava.core.DType;
 import io.gptjava.core.StepInputs;
 import io.gptjava.core.Tensor;
 import java.util.concurrent.TimeUnit;

@@ -17,8 +17,7 @@ final class AttentionKernels {
 
   private AttentionKernels() {}
 
-  private record Buffers(
-      Tensor qkv, Tensor out, Tensor logSumExp, Tensor dOut, Tensor dQkv) {}
+  private record Buffers(Tensor qkv, Tensor out, Tensor logSumExp, Tensor dOut, Tensor dQkv) {}
 
   static List<KernelCase> attention(Backend backend, CaseOperands operands, KernelShapes shapes) {
     Ops ops = backend.ops();
@@ -64,15 +63,7 @@ final class AttentionKernels {
             i -> {
               Buffers s = sets.get(i % sets.size());
               ops.attentionBackward(
-                  s.dOut,
-                  s.qkv,
-                  s.out,
-                  s.logSumExp,
-                  null,
-                  heads,
-                  dropout,
-                  s.dQkv,
-                  workspace);
+                  s.dOut, s.qkv, s.out, s.logSumExp, null, heads, dropout, s.dQkv, workspace);
             }));
   }
 

@@ -71,7 +71,12 @@ final class CaseOperands {
   Tensor uniform(DType type, float low, float high, long... shape) {
     Tensor tensor = output(type, shape);
     int chunk = (int) Math.min(CHUNK, tensor.count());
-    MemorySegment host = type == DType.F32 ? floats(chunk, low, high) : bf16(chunk, low, high);
+    MemorySegment host =
+        switch (type) {
+          case F32 -> floats(chunk, low, high);
+          case BF16 -> bf16(chunk, low, high);
+          default -> throw new IllegalArgumentException("no random values of type " + type);
+        };
     for (long from = 0; from < tensor.count(); from += chunk) {
       long count = Math.min(chunk, tensor.count() - from);
       long bytes = count * type.bytes();

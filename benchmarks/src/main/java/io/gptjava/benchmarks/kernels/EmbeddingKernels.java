@@ -32,8 +32,7 @@ final class EmbeddingKernels {
     Tensor dWpe = operands.output(DType.F32, model.contextLength(), c);
     Tensor workspace =
         operands.workspace(
-            ops.embeddingBackwardWorkspace(
-                shapes.batch(), shapes.sequence(), Math.toIntExact(c)));
+            ops.embeddingBackwardWorkspace(shapes.batch(), shapes.sequence(), Math.toIntExact(c)));
     Dropout dropout = shapes.dropout(Philox.PURPOSE_EMBEDDING_DROPOUT);
     List<Buffers> sets =
         operands.sets(

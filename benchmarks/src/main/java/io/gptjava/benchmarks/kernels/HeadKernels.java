@@ -48,16 +48,14 @@ final class HeadKernels {
             1,
             OpCost.headCrossEntropy(type, n, c, v),
             _ ->
-                ops.headCrossEntropy(
-                    x, weight, targets, v, losses, dX, dWeight, false, workspace)),
+                ops.headCrossEntropy(x, weight, targets, v, losses, dX, dWeight, false, workspace)),
         new KernelCase(
             HEAD,
             "headCrossEntropy, loss only" + suffix,
             0,
             OpCost.headLoss(type, n, c, v),
             _ ->
-                ops.headCrossEntropy(
-                    x, weight, targets, v, losses, null, null, false, workspace)));
+                ops.headCrossEntropy(x, weight, targets, v, losses, null, null, false, workspace)));
   }
 
   static List<KernelCase> optimizer(Backend backend, CaseOperands operands, KernelShapes shapes) {
@@ -82,10 +80,6 @@ final class HeadKernels {
             OpCost.gradientNorm(parameters),
             _ -> ops.globalGradientNorm(state)),
         new KernelCase(
-            OPTIMIZER,
-            "adamW",
-            1,
-            OpCost.adamW(parameters, type),
-            _ -> ops.adamW(state, ADAM_W)));
+            OPTIMIZER, "adamW", 1, OpCost.adamW(parameters, type), _ -> ops.adamW(state, ADAM_W)));
   }
 }

@@ -70,14 +70,7 @@ public final class KernelBenchmark {
     /** The same for some of the ops. */
     public Settings withOnly(Pattern pattern) {
       return new Settings(
-          shapes,
-          pattern,
-          samples,
-          sampleMilliseconds,
-          rotationBytes,
-          copyBytes,
-          matmulSize,
-          seed);
+          shapes, pattern, samples, sampleMilliseconds, rotationBytes, copyBytes, matmulSize, seed);
     }
 
     /** The same with another number of timed batches. */

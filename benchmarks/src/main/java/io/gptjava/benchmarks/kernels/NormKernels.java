@@ -8,7 +8,9 @@ import io.gptjava.core.Tensor;
 import java.util.List;
 import java.util.function.IntConsumer;
 
-/** Ops on rows and on elements: layer normalisation with the residual stream, GELU, softmax, cast. */
+/**
+ * Ops on rows and on elements: layer normalisation with the residual stream, GELU, softmax, cast.
+ */
 final class NormKernels {
   private static final String NORMALISATION = "normalisation";
   private static final String ELEMENTWISE = "elementwise";
@@ -126,9 +128,7 @@ final class NormKernels {
             i -> ops.softmaxBackward(at(sets, i).a, at(sets, i).b, at(sets, i).c)),
         elementwise("copy", two, i -> ops.copy(at(sets, i).a, at(sets, i).b)),
         elementwise(
-            "fill",
-            OpCost.elementwise(type, n * wide, 1),
-            i -> ops.fill(at(sets, i).c, 0.5f)),
+            "fill", OpCost.elementwise(type, n * wide, 1), i -> ops.fill(at(sets, i).c, 0.5f)),
         cast(ops, operands, n * wide));
   }
 
@@ -143,17 +143,14 @@ final class NormKernels {
                 new Pair(
                     operands.activations(DType.F32, count), operands.output(DType.BF16, count)));
     return elementwise(
-        "cast f32 to bf16",
-        new OpCost(0, bytes),
-        i -> ops.cast(at(sets, i).from, at(sets, i).to));
+        "cast f32 to bf16", new OpCost(0, bytes), i -> ops.cast(at(sets, i).from, at(sets, i).to));
   }
 
   private static <T> T at(List<T> sets, int i) {
     return sets.get(i % sets.size());
   }
 
-  private static KernelCase elementwise(
-      String name, OpCost cost, IntConsumer run) {
+  private static KernelCase elementwise(String name, OpCost cost, IntConsumer run) {
     return new KernelCase(ELEMENTWISE, name, 0, cost, run);
   }
 }

@@ -32,6 +32,7 @@ public final class BenchCommand implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "Missing benchmark: gpt bench train times training steps, gpt bench kernels single ops");
+        spec.commandLine(),
+        "Missing benchmark: gpt bench train times training steps, gpt bench kernels single ops");
   }
 }
