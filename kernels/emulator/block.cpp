@@ -105,7 +105,7 @@ bool Worker::run_block(uint3 block) {
     threadIdx = indices_[next];
     host.switch_to(*fibers_[next]);
   }
-  acquire(&start_sync_);
+  acquire(&end_sync_);
   if (failed_) {
     for (int i = 0; i < threads_; ++i) {
       fibers_[i]->restart();
@@ -132,7 +132,7 @@ void Worker::run_thread() {
   acquire(&start_sync_);
   const Kernel& kernel = *grid_->launch.kernel;
   kernel.call(kernel.function, grid_->launch.arguments);
-  release(&start_sync_);
+  release(&end_sync_);
   thread_ends();
 }
 
@@ -296,7 +296,7 @@ void Worker::warp_fence(bool before) {
 void Worker::fail(Site site, const std::string& message) {
   report(format(", thread (%u, %u, %u)", threadIdx.x, threadIdx.y, threadIdx.z), site, message);
   failed_ = true;
-  release(&start_sync_);
+  release(&end_sync_);
   fibers_[thread_]->switch_to(*host_);
   std::abort();
 }

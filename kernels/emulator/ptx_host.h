@@ -140,6 +140,30 @@ inline uint16_t bf16_bits(float x) {
   return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+inline float f16_value(uint16_t bits) {
+  const float magnitude = (bits & 0x7c00) == 0x7c00
+      ? __uint_as_float(0x7f800000u | (bits & 0x3ffu) << 13)
+      // The exponent's bias is 112 less: scaling by 2^112 is exact, also for subnormals.
+      : __uint_as_float((bits & 0x7fffu) << 13) * 0x1p112f;
+  return bits & 0x8000 ? -magnitude : magnitude;
+}
+
+inline uint16_t f16_bits(float x) {
+  if (x != x) {
+    return 0x7fff;
+  }
+  const unsigned sign = __float_as_uint(x) >> 16 & 0x8000;
+  const float magnitude = ::fabsf(x);
+  if (magnitude >= 65520.0f) {  // rounds to beyond the largest
+    return static_cast<uint16_t>(sign | 0x7c00);
+  }
+  if (magnitude < 0x1p-14f) {  // subnormal: a multiple of 2^-24
+    return static_cast<uint16_t>(sign | static_cast<unsigned>(::nearbyintf(magnitude * 0x1p24f)));
+  }
+  const unsigned bits = __float_as_uint(magnitude) - (112u << 23);
+  return static_cast<uint16_t>(sign | (bits + 0xfff + (bits >> 13 & 1)) >> 13);
+}
+
 inline uint32_t pack_bf16(float lo, float hi) { return static_cast<uint32_t>(bf16_bits(hi)) << 16 | bf16_bits(lo); }
 
 inline float ex2(float x) {

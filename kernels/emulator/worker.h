@@ -125,7 +125,8 @@ class Worker {
   int barrier_count_ = 0;
   int barrier_result_ = 0;
   char barrier_sync_[2];  // in turn, so that nobody sees what others did after the same barrier
-  char start_sync_;
+  char start_sync_;      // the host before the threads
+  char end_sync_;        // the threads before the host; not before threads that start later
 
   uint64_t shuffle_ = 0;
   uint64_t random_ = 0;

@@ -94,6 +94,20 @@ DEVICE uint32_t pack_bf16(float lo, float hi) {
   return bits;
 }
 
+/// cvt.rn.f16.f32: the bits of x as IEEE half, ties to even; NaN gives 0x7fff.
+DEVICE uint16_t f16_bits(float x) {
+  uint16_t bits;
+  asm("cvt.rn.f16.f32 %0, %1;\n" : "=h"(bits) : "f"(x));
+  return bits;
+}
+
+/// cvt.f32.f16: exact.
+DEVICE float f16_value(uint16_t bits) {
+  float x;
+  asm("cvt.f32.f16 %0, %1;\n" : "=f"(x) : "h"(bits));
+  return x;
+}
+
 /// ex2.approx.ftz: 2^x within 2 ulp; subnormal inputs and results are zero.
 DEVICE float ex2(float x) {
   float y;

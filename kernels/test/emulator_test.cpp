@@ -194,6 +194,18 @@ TEST(emulator_bf16_conversions) {
   expect(ptx::pack_bf16(1.0f, 2.0f) == 0x40003f80u, "the first is the lower half");
 }
 
+TEST(emulator_half_conversions) {
+  for (unsigned bits = 0; bits < 0x10000; ++bits) {
+    const float x = ptx::f16_value(static_cast<uint16_t>(bits));
+    const uint16_t back = ptx::f16_bits(x);
+    expect(x != x ? back == 0x7fff : back == bits, "half " + std::to_string(bits) + " is " + std::to_string(x));
+  }
+  expect(ptx::f16_value(0x3c00) == 1.0f && ptx::f16_value(0x0001) == 0x1p-24f, "one, and the least");
+  expect(ptx::f16_bits(1.0f + 0x1p-11f) == 0x3c00 && ptx::f16_bits(1.0f + 0x1.8p-10f) == 0x3c02, "ties to even");
+  expect(ptx::f16_bits(0x1p-25f) == 0 && ptx::f16_bits(0x1.8p-24f) == 2, "subnormal ties to even");
+  expect(ptx::f16_bits(65519.0f) == 0x7bff && ptx::f16_bits(-65520.0f) == 0xfc00, "overflow");
+}
+
 // --- Misuse --------------------------------------------------------------------------------------------------------
 
 KERNEL(64, emu_misuse)(int what, int* out) {
