@@ -3,11 +3,12 @@ package io.gptjava.cuda.device;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 
 /** The PTX that this build carries, for one architecture. */
 final class PtxLibrary {
@@ -15,7 +16,7 @@ final class PtxLibrary {
   private static final String MODULE_LINE = "module ";
 
   private final Map<String, PtxModule> moduleOfKernel = new HashMap<>();
-  private final List<String> modules = new ArrayList<>();
+  private final SequencedMap<String, PtxModule> modules = new LinkedHashMap<>();
 
   /**
    * Reads all modules.
@@ -30,7 +31,7 @@ final class PtxLibrary {
         String text =
             read(file).orElseThrow(() -> new IllegalStateException(FOLDER + file + " is missing"));
         PtxModule module = PtxModule.parse(name, text);
-        modules.add(name);
+        modules.put(name, module);
         module.kernels().keySet().forEach(kernel -> moduleOfKernel.put(kernel, module));
       }
     }
@@ -38,7 +39,12 @@ final class PtxLibrary {
 
   /** Names of the modules. */
   List<String> modules() {
-    return List.copyOf(modules);
+    return List.copyOf(modules.keySet());
+  }
+
+  /** A module by name. */
+  PtxModule module(String name) {
+    return modules.get(name);
   }
 
   /** The module that has a kernel. */
@@ -47,7 +53,7 @@ final class PtxLibrary {
     if (module == null) {
       throw new IllegalArgumentException(
           "no kernel %s in the PTX of this build (modules: %s); run kernels/build-ptx.sh"
-              .formatted(kernel, modules.isEmpty() ? "none" : String.join(", ", modules)));
+              .formatted(kernel, modules.isEmpty() ? "none" : String.join(", ", modules.keySet())));
     }
     return module;
   }
