@@ -3,8 +3,10 @@ package io.gptjava.cli.command;
 import io.gptjava.cli.CliContext;
 import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.run.SystemMemory;
+import io.gptjava.core.BackendOptions;
 import io.gptjava.core.BackendProvider;
 import io.gptjava.core.Backends;
+import io.gptjava.cuda.CudaDoctor;
 import io.gptjava.train.run.Environment;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -19,7 +21,8 @@ import picocli.CommandLine.Command;
 /** Says what this machine offers and what to do about what is missing. */
 @Command(
     name = "doctor",
-    description = "Shows machine, JDK, vector unit, memory, backends: found, missing, what to do.")
+    description =
+        "Shows machine, JDK, vector unit, GPU, libraries, backends: found, missing, what to do.")
 public final class DoctorCommand implements Callable<Integer> {
   private static final Path HUGE_PAGES = Path.of("/sys/kernel/mm/transparent_hugepage/enabled");
   private static final int WIDE_BITS = 256;
@@ -44,18 +47,16 @@ public final class DoctorCommand implements Callable<Integer> {
     row("JDK", environment.jdk() + ", " + System.getProperty("java.home"));
     row("heap", "at most %s".formatted(gibibytes(Runtime.getRuntime().maxMemory())));
     row("vector unit", vectorUnit());
+    BackendOptions hints = BackendChoice.hints(context.environment());
     for (BackendProvider provider : Backends.providers()) {
       row(
           "backend " + provider.name(),
           provider
-              .reasonUnavailable(BackendChoice.hints(context.environment()))
-              .map(reason -> "missing: " + reason)
+              .reasonUnavailable(hints)
+              .map(reason -> "missing: " + reason.lines().findFirst().orElse(""))
               .orElse("found"));
     }
-    if (Backends.providers().stream().noneMatch(provider -> provider.name().equals("cuda"))) {
-      row("backend cuda", "not part of this build; training runs on the CPU");
-      row("GPU", gpu());
-    }
+    CudaDoctor.examine(hints).forEach(finding -> row(finding.name(), finding.text()));
     row("oneDNN", "not part of this build; --cpu-matmul vector needs no library");
     row("charts", "svg, png, pdf, html; png needs fonts (fontconfig and a TrueType font)");
     context.out().flush();
@@ -95,11 +96,5 @@ public final class DoctorCommand implements Callable<Integer> {
     return bits >= WIDE_BITS
         ? "%d bits, %d floats at once".formatted(bits, FloatVector.SPECIES_PREFERRED.length())
         : "%d bits only: training will be slow on this processor".formatted(bits);
-  }
-
-  private static String gpu() {
-    return Files.exists(Path.of("/proc/driver/nvidia/version"))
-        ? "an NVIDIA driver is installed, but this build cannot use it"
-        : "no NVIDIA driver found";
   }
 }

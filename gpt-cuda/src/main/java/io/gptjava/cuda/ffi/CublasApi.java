@@ -50,6 +50,9 @@ public final class CublasApi extends NativeApi {
   private static final List<String> SONAMES =
       List.of("libcublas.so.13", "libcublas.so.12", "libcublas.so.11");
 
+  /** What its search is called. */
+  public static final String NAME = "cuBLAS";
+
   private static final MethodHandle GEMM_EX =
       NativeFunction.status(
           JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT,
@@ -71,7 +74,7 @@ public final class CublasApi extends NativeApi {
 
   /** Looks for cuBLAS. */
   public static LibrarySearch search(LibraryFinder finder) {
-    return finder.find("cuBLAS", "cublasCreate_v2", SONAMES);
+    return finder.find(NAME, "cublasCreate_v2", SONAMES);
   }
 
   @Override
