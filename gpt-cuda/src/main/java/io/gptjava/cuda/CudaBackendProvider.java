@@ -3,6 +3,7 @@ package io.gptjava.cuda;
 import io.gptjava.core.Backend;
 import io.gptjava.core.BackendOptions;
 import io.gptjava.core.BackendProvider;
+import java.util.List;
 import java.util.Optional;
 
 /** The CUDA backend: before the CPU in {@code --backend auto} where a GPU can run it. */
@@ -22,8 +23,8 @@ public final class CudaBackendProvider implements BackendProvider {
   /** Whoever wants the host emulator, a test instrument, asks for it by name. */
   @Override
   public boolean automatic(BackendOptions options) {
-    return CudaSupport.look(options).gpus().stream()
-        .noneMatch(gpu -> gpu.name().startsWith(EMULATOR));
+    List<CudaSupport.Gpu> gpus = CudaSupport.look(options).gpus();
+    return !gpus.isEmpty() && gpus.stream().noneMatch(gpu -> gpu.name().startsWith(EMULATOR));
   }
 
   @Override

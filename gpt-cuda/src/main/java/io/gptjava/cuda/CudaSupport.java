@@ -31,7 +31,7 @@ public final class CudaSupport {
   private final Optional<LibrarySearch> blasSearch;
   private final List<Gpu> gpus;
   private final int cudaVersion;
-  private final Optional<String> reason;
+  private final Optional<String> failure;
 
   /**
    * A GPU that the driver sees.
@@ -57,7 +57,7 @@ public final class CudaSupport {
     this.driverSearch = DriverApi.search(finder);
     List<Gpu> found = new ArrayList<>();
     int version = 0;
-    Optional<String> failure = Optional.empty();
+    Optional<String> trouble = Optional.empty();
     if (driverSearch.library().isPresent()) {
       try {
         DriverApi driver = new DriverApi(driverSearch.library().get());
@@ -67,7 +67,7 @@ public final class CudaSupport {
           found.add(gpu(driver, i));
         }
       } catch (CudaException e) {
-        failure = Optional.of(e.getMessage());
+        trouble = Optional.of(e.getMessage());
       }
     }
     this.gpus = List.copyOf(found);
@@ -75,7 +75,7 @@ public final class CudaSupport {
     boolean worthwhile = driverSearch.library().isPresent();
     this.blasLtSearch = worthwhile ? Optional.of(CublasLtApi.search(finder)) : Optional.empty();
     this.blasSearch = worthwhile ? Optional.of(CublasApi.search(finder)) : Optional.empty();
-    this.reason = failure.or(this::reason);
+    this.failure = trouble;
   }
 
   /** Looks around. Never throws. */
@@ -135,7 +135,7 @@ public final class CudaSupport {
 
   /** Why the backend cannot run here with these options, in one to three lines. */
   public Optional<String> reasonUnavailable() {
-    return reason;
+    return failure.or(this::reason);
   }
 
   /** The GPUs that the driver sees. */

@@ -19,11 +19,6 @@ public final class DriverApi extends NativeApi {
   private static final List<String> SONAMES = List.of("libcuda.so.1");
   private static final int NAME_BYTES = 256;
   private static final int NOT_READY = 600;
-  private static final MethodHandle LAUNCH =
-      NativeFunction.status(
-          JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT,
-          JAVA_LONG, ADDRESS, ADDRESS);
-
   private final NativeFunction init = function("cuInit");
   private final NativeFunction driverGetVersion = function("cuDriverGetVersion");
   private final NativeFunction getErrorName = function("cuGetErrorName");
@@ -73,6 +68,14 @@ public final class DriverApi extends NativeApi {
   private final NativeFunction graphGetNodes = function("cuGraphGetNodes");
   private final NativeFunction graphDestroy = function("cuGraphDestroy");
   private final NativeFunction graphExecDestroy = function("cuGraphExecDestroy");
+
+  /** Apart, so that looking for a driver that is not there builds no method handle. */
+  private static final class Launch {
+    static final MethodHandle HANDLE =
+        NativeFunction.status(
+            JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT,
+            JAVA_LONG, ADDRESS, ADDRESS);
+  }
 
   /** Binds the functions of a driver library. */
   public DriverApi(NativeLibrary library) {
@@ -311,7 +314,7 @@ public final class DriverApi extends NativeApi {
     try {
       launchKernel.check(
           (int)
-              LAUNCH.invokeExact(
+              Launch.HANDLE.invokeExact(
                   launchKernel.address(),
                   function,
                   gridX,

@@ -13,6 +13,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.SequencedSet;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /**
@@ -71,22 +72,24 @@ public final class LibraryFinder {
   public LibrarySearch find(String name, String symbol, List<String> sonames) {
     List<LibrarySearch.Rejected> rejected = new ArrayList<>();
     for (Candidate candidate : candidates(sonames)) {
-      Optional<String> reason = candidate.absent();
-      if (reason.isEmpty()) {
+      Supplier<String> reason;
+      if (candidate.absent()) {
+        reason = () -> "no such file";
+      } else {
         try {
           SymbolLookup symbols = candidate.load();
           Optional<MemorySegment> found = symbols.find(symbol);
           if (found.isPresent()) {
             String path = LoadedFile.of(found.get()).orElse(candidate.name());
-            return new LibrarySearch(
-                name, Optional.of(new NativeLibrary(name, path, symbols)), rejected);
+            NativeLibrary library = new NativeLibrary(name, path, symbols);
+            return new LibrarySearch(name, Optional.of(library), rejected);
           }
-          reason = Optional.of("has no function " + symbol);
+          reason = () -> "has no function " + symbol;
         } catch (IllegalArgumentException e) {
-          reason = Optional.of(LoaderError.of(candidate.name()));
+          reason = () -> LoaderError.of(candidate.name());
         }
       }
-      rejected.add(new LibrarySearch.Rejected(candidate.name(), reason.get()));
+      rejected.add(new LibrarySearch.Rejected(candidate.name(), reason));
     }
     return new LibrarySearch(name, Optional.empty(), rejected);
   }
@@ -172,8 +175,8 @@ public final class LibraryFinder {
 
   /** A file, or a bare name that the system's loader looks up. */
   private record Candidate(String name, Optional<Path> file) {
-    Optional<String> absent() {
-      return file.filter(path -> !Files.exists(path)).map(path -> "no such file");
+    boolean absent() {
+      return file.isPresent() && !Files.exists(file.get());
     }
 
     @SuppressWarnings("restricted")

@@ -3,6 +3,7 @@ package io.gptjava.cuda.ffi;
 import io.gptjava.core.Failure;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /**
  * The outcome of looking for one library.
@@ -21,12 +22,17 @@ public record LibrarySearch(String name, Optional<NativeLibrary> library, List<R
    * A place that was tried in vain.
    *
    * @param candidate file, or bare name given to the system's loader
-   * @param reason why not
+   * @param why finds out why not; asking the loader takes a while, and not everyone wants to know
    */
-  public record Rejected(String candidate, String reason) {
+  public record Rejected(String candidate, Supplier<String> why) {
+    /** Why it was passed over. */
+    public String reason() {
+      return why.get();
+    }
+
     @Override
     public String toString() {
-      return candidate + ": " + reason;
+      return candidate + ": " + reason();
     }
   }
 
