@@ -1,5 +1,6 @@
 // Device memory between fences of NaN, page-locked host memory, copies and fills.
-#include <cstdio>
+#include <sys/mman.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -14,6 +15,7 @@ namespace {
 
 constexpr size_t FENCE_BYTES = 512;
 constexpr size_t ALIGNMENT = 256;
+constexpr size_t HUGE_PAGE_BYTES = 2 << 20;
 constexpr unsigned char UNWRITTEN = 0xff;
 
 std::mutex mutex;
@@ -41,6 +43,48 @@ bool intact(const unsigned char* fence) {
     std::memset(expected, UNWRITTEN, FENCE_BYTES);
   }
   return std::memcmp(fence, expected, FENCE_BYTES) == 0;
+}
+
+// Large blocks that were given back, by size, filled with NaN: a program that opens the device again and again, as tests do,
+// would spend its time on page faults. AddressSanitizer is to see every block come and go.
+#ifdef GPT_EMULATOR_ASAN
+constexpr size_t KEPT_BYTES = 0;
+#else
+constexpr size_t KEPT_BYTES = 512 << 20;
+#endif
+constexpr size_t LARGE_BYTES = 1 << 20;
+std::multimap<size_t, void*> kept_blocks;
+size_t kept_bytes = 0;
+
+/// A block of that many bytes, filled with NaN; null when there is no memory.
+void* take_block(size_t bytes) {
+  const auto kept = kept_blocks.find(bytes);
+  if (kept != kept_blocks.end()) {
+    void* const block = kept->second;
+    kept_blocks.erase(kept);
+    kept_bytes -= bytes;
+    return block;
+  }
+  void* block = nullptr;
+  const size_t alignment = bytes >= LARGE_BYTES ? HUGE_PAGE_BYTES : ALIGNMENT;
+  if (posix_memalign(&block, alignment, bytes) != 0) {
+    return nullptr;
+  }
+  if (bytes >= LARGE_BYTES) {
+    madvise(block, bytes, MADV_HUGEPAGE);
+  }
+  std::memset(block, UNWRITTEN, bytes);
+  return block;
+}
+
+void give_block(void* block, size_t bytes) {
+  std::memset(block, UNWRITTEN, bytes);
+  if (bytes >= LARGE_BYTES && kept_bytes + bytes <= KEPT_BYTES) {
+    kept_blocks.emplace(bytes, block);
+    kept_bytes += bytes;
+  } else {
+    std::free(block);
+  }
 }
 
 /// Removes freed blocks that overlap memory in use again.
@@ -112,11 +156,10 @@ EXPORTED CUresult cuMemAlloc_v2(void** address, size_t bytes) {
     return CUDA_ERROR_INVALID_VALUE;
   }
   const std::lock_guard<std::mutex> lock(emu::mutex);
-  void* block = nullptr;
-  if (bytes > total_memory() - device_bytes || posix_memalign(&block, ALIGNMENT, bytes + 2 * FENCE_BYTES) != 0) {
+  void* const block = bytes > total_memory() - device_bytes ? nullptr : take_block(bytes + 2 * FENCE_BYTES);
+  if (block == nullptr) {
     return CUDA_ERROR_OUT_OF_MEMORY;
   }
-  std::memset(block, UNWRITTEN, bytes + 2 * FENCE_BYTES);
   unsigned char* const data = static_cast<unsigned char*>(block) + FENCE_BYTES;
   poison(block, FENCE_BYTES);
   poison(data + bytes, FENCE_BYTES);
@@ -146,8 +189,7 @@ EXPORTED CUresult cuMemFree_v2(void* address) {
   }
   unsigned char* const begin = static_cast<unsigned char*>(address) - FENCE_BYTES;
   unpoison(begin, block->second + 2 * FENCE_BYTES);
-  std::memset(begin, UNWRITTEN, block->second + 2 * FENCE_BYTES);
-  std::free(begin);
+  give_block(begin, block->second + 2 * FENCE_BYTES);
   device_bytes -= block->second;
   freed_blocks[block->first] = block->second;
   device_blocks.erase(block);
