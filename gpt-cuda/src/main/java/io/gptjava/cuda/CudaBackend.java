@@ -170,6 +170,9 @@ public final class CudaBackend implements Backend {
 
   @Override
   public void close() {
+    if (control != null && !open.isEmpty()) {
+      open.push(this::synchronize); // what is under way may still use what is closed next
+    }
     RuntimeException failure = null;
     while (!open.isEmpty()) {
       try {

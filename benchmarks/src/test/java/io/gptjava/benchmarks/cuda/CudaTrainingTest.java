@@ -3,17 +3,23 @@ package io.gptjava.benchmarks.cuda;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.gptjava.core.Backend;
 import io.gptjava.core.BackendOptions;
+import io.gptjava.core.BackendOptions.Blas;
+import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
+import io.gptjava.core.GptException;
 import io.gptjava.core.Precision;
 import io.gptjava.core.StepOutputs;
 import io.gptjava.cpu.CpuBackend;
 import io.gptjava.cuda.CudaBackend;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Whole training steps on CUDA: the same as on the CPU, recorded or not, on either cuBLAS. */
@@ -91,6 +97,49 @@ class CudaTrainingTest {
           assertArrayEquals(expected.get(i), actual.get(i), "tensor " + i + " in " + precision);
         }
       }
+    }
+  }
+
+  /** The two ways to cuBLAS round in other places. */
+  @Test
+  void jcudaTrainsLikePanama() {
+    BackendOptions options = CudaEmulator.options();
+    List<StepOutputs> expected;
+    try (Backend panama = new CudaBackend(options)) {
+      expected = new SmallTraining(panama, SmallTraining.GPT2, Precision.FP32).steps(5);
+    }
+    try (Backend jcuda = openJCuda(options)) {
+      List<StepOutputs> actual =
+          new SmallTraining(jcuda, SmallTraining.GPT2, Precision.FP32).steps(5);
+      for (int step = 0; step < 5; step++) {
+        double want = expected.get(step).loss();
+        double allowed = (step + 1) * 0x1p-22 * want;
+        assertEquals(want, actual.get(step).loss(), allowed, "loss of step " + step);
+      }
+    }
+  }
+
+  private static Backend openJCuda(BackendOptions options) {
+    try {
+      return new CudaBackend(options.withBlas(Blas.JCUDA));
+    } catch (GptException e) {
+      assumeTrue(e.failure() != Failure.DEVICE, e.getMessage());
+      throw e;
+    }
+  }
+
+  /** The third step is the first that is replayed: everything is there by then. */
+  @ParameterizedTest
+  @EnumSource(names = {"FP32", "BF16"})
+  void stepsAllocateNothing(Precision precision) {
+    try (CudaBackend cuda = new CudaBackend(CudaEmulator.options())) {
+      SmallTraining training = new SmallTraining(cuda, SmallTraining.GPT2, precision);
+      training.steps(2);
+      long opened = cuda.device().resourcesOpened();
+      long free = cuda.device().memory().free();
+      training.steps(3);
+      assertEquals(opened, cuda.device().resourcesOpened());
+      assertEquals(free, cuda.device().memory().free());
     }
   }
 }

@@ -101,7 +101,7 @@ final class AlgorithmSearch implements AutoCloseable {
       return false;
     }
     MemorySegment best = candidates.getFirst();
-    if (timed) {
+    if (timed && !device.stream().capturing()) {
       Optional<MemorySegment> fastest =
           accumulate
               ? fastestBeside(product, candidates, operands)

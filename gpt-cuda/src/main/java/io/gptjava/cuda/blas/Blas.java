@@ -6,6 +6,12 @@ package io.gptjava.cuda.blas;
  * test: cuBLASLt through Panama (PanamaBlas) and cuBLAS through JCuda ({@link JCudaBlas}).
  */
 public interface Blas extends AutoCloseable {
+  /**
+   * Scratch for each multiprocessor in bytes: fp32 sums of two tiles of 128×256. On Hopper that
+   * makes the 32 MiB that NVIDIA recommends.
+   */
+  long WORKSPACE_PER_MULTIPROCESSOR = 2 * 128 * 256 * Float.BYTES;
+
   /** Library and version, for people. */
   String description();
 

@@ -35,7 +35,6 @@ import jcuda.runtime.cudaStream_t;
  */
 public final class JCudaBlas implements Blas {
   private static final List<String> LIBRARY = List.of("libcublas.so.12");
-  private static final long WORKSPACE_BYTES = 32L << 20;
 
   private final CudaDevice device;
   private final cublasHandle handle;
@@ -65,16 +64,17 @@ public final class JCudaBlas implements Blas {
     device.makeCurrent();
     handle = new cublasHandle();
     check("cublasCreate", JCublas2.cublasCreate(handle));
-    workspace = device.allocate("cuBLAS workspace", WORKSPACE_BYTES);
+    long bytes = device.multiprocessors() * WORKSPACE_PER_MULTIPROCESSOR;
+    workspace = device.allocate("cuBLAS workspace", bytes);
     check("cublasSetStream", JCublas2.cublasSetStream(handle, stream(device.stream().handle())));
     check(
         "cublasSetWorkspace",
-        JCublas2.cublasSetWorkspace(handle, new Address(workspace.address()), WORKSPACE_BYTES));
+        JCublas2.cublasSetWorkspace(handle, new Address(workspace.address()), bytes));
     check(
         "cublasSetMathMode",
         JCublas2.cublasSetMathMode(
             handle, CUBLAS_DEFAULT_MATH | CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION));
-    epilogues = new SeparateEpilogues(device, workspace.address(), WORKSPACE_BYTES);
+    epilogues = new SeparateEpilogues(device, workspace.address(), bytes);
   }
 
   /**

@@ -25,9 +25,6 @@ import java.util.function.Consumer;
  * own.
  */
 public final class PanamaBlas implements Blas {
-  /** What NVIDIA recommends for Hopper; plenty for the others. */
-  private static final long WORKSPACE_BYTES = 32L << 20;
-
   private static final long BIAS_BYTES = 1 << 18;
 
   /** cuBLASLt has no use for more. */
@@ -77,9 +74,10 @@ public final class PanamaBlas implements Blas {
                 .require("Install CUDA's cuBLAS; gpt doctor shows how."));
     device.makeCurrent();
     handle = api.create();
-    memory = device.allocate("cuBLASLt workspace", WORKSPACE_BYTES + BIAS_BYTES);
-    workspace = new Workspace(memory.address(), WORKSPACE_BYTES);
-    biasScratch = memory.address() + WORKSPACE_BYTES;
+    long workspaceBytes = device.multiprocessors() * WORKSPACE_PER_MULTIPROCESSOR;
+    memory = device.allocate("cuBLASLt workspace", workspaceBytes + BIAS_BYTES);
+    workspace = new Workspace(memory.address(), workspaceBytes);
+    biasScratch = memory.address() + workspaceBytes;
     separate = new SeparateEpilogues(device, workspace.address(), workspace.bytes());
     AlgorithmCache kept = new AlgorithmCache(cache, device.name(), library(), warnings);
     search = new AlgorithmSearch(device, api, kept, cache.isPresent(), workspace, warnings);

@@ -11,8 +11,7 @@ final class SeparateEpilogues {
   private static final int PACK_BYTES = 16;
   private static final int GELU_THREADS = 256;
   private static final int GELU_PACKS = 2; // of a thread
-  private static final int BROADCAST_THREADS = 128;
-  private static final int BROADCAST_ROWS = 4; // of a thread
+  private static final int BROADCAST_THREADS = 256;
   private static final int SUM_THREADS = 256;
   private static final int SUM_PACKS = 32; // columns of a block
   private static final int SUM_LEAST_ROWS = 32; // of a block
@@ -82,14 +81,14 @@ final class SeparateEpilogues {
     DType type = shape.outputType();
     int columns = shape.columns();
     device
-        .kernel("broadcast_bias" + form(type, columns, out | bias))
+        .kernel("broadcast_bias" + suffix(type))
         .address(bias)
         .address(out)
         .int32(shape.rows())
         .int32(columns)
         .launch(
-            ceiling(shape.rows(), BROADCAST_ROWS),
-            columnBlocks(type, columns, out | bias, BROADCAST_THREADS),
+            ceiling((long) shape.rows() * ceiling(columns, pack(type)), BROADCAST_THREADS),
+            1,
             1,
             BROADCAST_THREADS,
             0);
@@ -121,7 +120,7 @@ final class SeparateEpilogues {
 
   /** Sums of each column, in parts of rows that a second kernel joins in order. */
   void columnSums(DType type, long x, long sums, int rows, int columns, boolean accumulate) {
-    int columnBlocks = columnBlocks(type, columns, x, SUM_PACKS);
+    int columnBlocks = (int) ceiling(columns, (long) SUM_PACKS * pack(type));
     long wanted =
         ceiling((long) SUM_BLOCKS_PER_MULTIPROCESSOR * device.multiprocessors(), columnBlocks);
     long fitting = scratchBytes / ((long) columns * Float.BYTES);
@@ -131,13 +130,13 @@ final class SeparateEpilogues {
     long rowsPerBlock = Math.max(SUM_LEAST_ROWS, ceiling(rows, Math.min(wanted, fitting)));
     int parts = (int) ceiling(rows, rowsPerBlock);
     device
-        .kernel("column_sums" + form(type, columns, x))
+        .kernel("column_sums" + suffix(type))
         .address(x)
         .address(scratch)
         .int32(rows)
         .int32(columns)
         .int32(rowsPerBlock)
-        .launch(parts, columnBlocks, 1, SUM_THREADS, 0);
+        .launch(columnBlocks, parts, 1, SUM_THREADS, 0);
     join(scratch, parts, columns, sums, accumulate);
   }
 
@@ -161,21 +160,6 @@ final class SeparateEpilogues {
         .address(0)
         .int32(accumulate ? 1 : 0)
         .launch(ceiling(columns, JOIN_COLUMNS), 1, 1, JOIN_THREADS, 0);
-  }
-
-  /** Blocks that cover all columns with a pack, or where packs do not fit an element, a thread. */
-  private static int columnBlocks(DType type, int columns, long addresses, int threads) {
-    int unit = packed(type, columns, addresses) ? pack(type) : 1;
-    return (int) ceiling(columns, (long) threads * unit);
-  }
-
-  private static boolean packed(DType type, int columns, long addresses) {
-    return columns % pack(type) == 0 && addresses % PACK_BYTES == 0;
-  }
-
-  /** Ending of the name of a kernel that moves packs, or single elements where packs do not fit. */
-  private static String form(DType type, int columns, long addresses) {
-    return packed(type, columns, addresses) ? suffix(type) : "_scalar" + suffix(type);
   }
 
   private static int pack(DType type) {

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 
 /**
@@ -37,6 +38,7 @@ public final class CudaDevice implements AutoCloseable {
   private final long maxSharedMemoryPerBlock;
   private final Arena arena = Arena.ofShared();
   private final Set<DeviceResource> open = Collections.synchronizedSet(new LinkedHashSet<>());
+  private final AtomicLong opened = new AtomicLong();
   private final Map<Long, DeviceMemory> allocations = new HashMap<>();
   private final Map<String, Kernel> kernels = new HashMap<>();
   private final Map<String, Module> modules = new HashMap<>();
@@ -252,7 +254,16 @@ public final class CudaDevice implements AutoCloseable {
     driver.synchronizeContext();
   }
 
+  /**
+   * How many resources (memory, streams, events, graphs) were opened so far, closed ones included:
+   * work that has all it needs opens no more.
+   */
+  public long resourcesOpened() {
+    return opened.get();
+  }
+
   void opened(DeviceResource resource) {
+    opened.incrementAndGet();
     open.add(resource);
   }
 

@@ -22,11 +22,13 @@ public final class Event extends DeviceResource {
 
   /** Whether everything before its last mark is done; true if it was never recorded. */
   public boolean done() {
+    device().makeCurrent();
     return device().driver().eventDone(handle());
   }
 
   /** Waits on the host until everything before its last mark is done. */
   public void synchronize() {
+    device().makeCurrent();
     device().driver().synchronizeEvent(handle());
   }
 
