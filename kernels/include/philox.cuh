@@ -83,11 +83,15 @@ struct Dropout {
     return value * factor(element & 1 ? half >> 16 : half & 0xffffu);
   }
 
-  /// Multiplies 4 or 8 neighbours, in the layout by rows; the element is a multiple of their number.
+  /// Multiplies 1, 4 or 8 neighbours, in the layout by rows; the element is a multiple of their number.
   template <int N>
   DEVICE void apply(uint64_t element, float (&values)[N]) const {
-    static_assert(N == 4 || N == 8, "a pack of float or of bf16");
+    static_assert(N == 1 || N == 4 || N == 8, "a unit of float or of bf16");
     if (threshold == 0) {
+      return;
+    }
+    if (N == 1) {
+      values[0] = apply(element, values[0]);
       return;
     }
     PhiloxBlock block = draw(element >> 3);

@@ -1,25 +1,37 @@
 // 128-bit accesses: what a thread moves at once is a pack of 4 floats or 8 bf16; arithmetic is on floats.
 //
 // A row can be read by packs when its width is a multiple of the pack, because tensors begin at multiples of 64 bytes (slices
-// of rows then at multiples of 16). Kernels that take any count ask `aligned` instead.
+// of rows then at multiples of 16). Kernels that take any count ask `aligned` instead. A unit is a pack, or a single element
+// where packs do not fit: one template serves both.
 #pragma once
 
 #include "cuda_compat.cuh"
 
-/// 16 bytes of T as they are in memory.
+/// One T, or 16 bytes of T, as they are in memory.
+template <typename T, bool WIDE>
+struct Unit {
+  static constexpr int size = 1;
+  T bits;
+};
 template <typename T>
-struct Pack {
+struct Unit<T, true> {
   static constexpr int size = 16 / static_cast<int>(sizeof(T));
   uint4 bits;
 };
-
 template <typename T>
-DEVICE Pack<T> load(const T* from) {
-  return {*reinterpret_cast<const uint4*>(from)};
+using Pack = Unit<T, true>;
+
+template <bool WIDE, typename T>
+DEVICE Unit<T, WIDE> load_unit(const T* from) {
+  return {*reinterpret_cast<const decltype(Unit<T, WIDE>::bits)*>(from)};
 }
 template <typename T>
-DEVICE void store(T* to, Pack<T> pack) {
-  *reinterpret_cast<uint4*>(to) = pack.bits;
+DEVICE Pack<T> load(const T* from) {
+  return load_unit<true>(from);
+}
+template <typename T, bool WIDE>
+DEVICE void store(T* to, Unit<T, WIDE> unit) {
+  *reinterpret_cast<decltype(unit.bits)*>(to) = unit.bits;
 }
 
 /// For data that is used once: first to leave the caches.
@@ -32,6 +44,10 @@ DEVICE void store_streaming(T* to, Pack<T> pack) {
   __stcs(reinterpret_cast<uint4*>(to), pack.bits);
 }
 
+template <typename T>
+DEVICE void unpack(Unit<T, false> unit, float (&values)[1]) {
+  values[0] = to_float(unit.bits);
+}
 DEVICE void unpack(Pack<float> pack, float (&values)[4]) {
   values[0] = __uint_as_float(pack.bits.x);
   values[1] = __uint_as_float(pack.bits.y);
@@ -47,28 +63,45 @@ DEVICE void unpack(Pack<bf16> pack, float (&values)[8]) {
   }
 }
 
-DEVICE Pack<float> pack(const float (&values)[4]) {
-  return {make_uint4(__float_as_uint(values[0]), __float_as_uint(values[1]), __float_as_uint(values[2]),
-                     __float_as_uint(values[3]))};
+/// Floats as a unit of T; bf16 rounds to nearest, ties to even.
+template <typename T>
+DEVICE Unit<T, false> pack(const float (&values)[1]) {
+  return {from_float<T>(values[0])};
 }
-/// Rounds to nearest, ties to even.
-DEVICE Pack<bf16> pack(const float (&values)[8]) {
-  return {make_uint4(ptx::pack_bf16(values[0], values[1]), ptx::pack_bf16(values[2], values[3]),
-                     ptx::pack_bf16(values[4], values[5]), ptx::pack_bf16(values[6], values[7]))};
+template <typename T>
+DEVICE Pack<T> pack(const float (&v)[4]) {
+  static_assert(Pack<T>::size == 4, "4 floats");
+  return {make_uint4(__float_as_uint(v[0]), __float_as_uint(v[1]), __float_as_uint(v[2]), __float_as_uint(v[3]))};
+}
+template <typename T>
+DEVICE Pack<T> pack(const float (&v)[8]) {
+  static_assert(Pack<T>::size == 8, "8 bf16");
+  return {make_uint4(ptx::pack_bf16(v[0], v[1]), ptx::pack_bf16(v[2], v[3]), ptx::pack_bf16(v[4], v[5]),
+                     ptx::pack_bf16(v[6], v[7]))};
 }
 
-/// Loads and unpacks in one go.
-template <typename T>
-DEVICE void load_floats(const T* from, float (&values)[Pack<T>::size]) {
-  unpack(load(from), values);
-}
-template <typename T>
-DEVICE void store_floats(T* to, const float (&values)[Pack<T>::size]) {
-  store(to, pack(values));
+/// Writes floats, or adds them to what is there: a gradient of weights.
+template <int N>
+DEVICE void put(float* to, const float (&values)[N], bool accumulate) {
+  static_assert(N == 1 || N % 4 == 0, "one, or float4s");
+#pragma unroll
+  for (int i = 0; i < N % 4; ++i) {
+    to[i] = accumulate ? to[i] + values[i] : values[i];
+  }
+#pragma unroll
+  for (int i = 0; i < N / 4; ++i) {
+    float4* const place = reinterpret_cast<float4*>(to) + i;
+    float4 sum = make_float4(values[4 * i], values[4 * i + 1], values[4 * i + 2], values[4 * i + 3]);
+    if (accumulate) {
+      const float4 before = *place;
+      sum = make_float4(before.x + sum.x, before.y + sum.y, before.z + sum.z, before.w + sum.w);
+    }
+    *place = sum;
+  }
 }
 
 /// Whether packs can be read and written here.
 template <typename... P>
 DEVICE bool aligned(const P*... pointers) {
-  return ((reinterpret_cast<uintptr_t>(pointers) | ... | 0) & 15) == 0;
+  return ((reinterpret_cast<uintptr_t>(pointers) | ...) & 15) == 0;
 }
