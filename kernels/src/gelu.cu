@@ -10,7 +10,6 @@
 
 constexpr int THREADS = 256;
 constexpr int PACKS = 2;  // of a thread
-constexpr int ROWS = 4;   // of a thread, with a bias
 
 // 2u·log₂e = x(LINEAR + CUBIC x²)
 constexpr float LINEAR = 2.302208198144325f;
@@ -53,20 +52,22 @@ DEVICE void gelu_all(float (&values)[N]) {
   }
 }
 
+/// A block has the same PACKS · THREADS packs whether it moves packs or, where they do not fit, single elements.
 template <typename T, bool WIDE>
 DEVICE void forward(const T* x, T* out, int64_t count) {
   using U = Unit<T, WIDE>;
-  const int64_t begin = (static_cast<int64_t>(blockIdx.x) * PACKS * THREADS + threadIdx.x) * U::size;
-  U units[PACKS];
+  constexpr int UNITS = PACKS * Pack<T>::size / U::size;
+  const int64_t begin = (static_cast<int64_t>(blockIdx.x) * UNITS * THREADS + threadIdx.x) * U::size;
+  U units[UNITS];
 #pragma unroll
-  for (int i = 0; i < PACKS; ++i) {
+  for (int i = 0; i < UNITS; ++i) {
     const int64_t at = begin + i * THREADS * U::size;
     if (at < count) {
       units[i] = load_unit<WIDE>(x + at);
     }
   }
 #pragma unroll
-  for (int i = 0; i < PACKS; ++i) {
+  for (int i = 0; i < UNITS; ++i) {
     const int64_t at = begin + i * THREADS * U::size;
     if (at < count) {
       float values[U::size];
@@ -80,10 +81,11 @@ DEVICE void forward(const T* x, T* out, int64_t count) {
 template <typename T, bool WIDE>
 DEVICE void backward(const T* __restrict__ x, const T* d_out, T* d_x, int64_t count) {
   using U = Unit<T, WIDE>;
-  const int64_t begin = (static_cast<int64_t>(blockIdx.x) * PACKS * THREADS + threadIdx.x) * U::size;
-  U inputs[PACKS], gradients[PACKS];
+  constexpr int UNITS = PACKS * Pack<T>::size / U::size;
+  const int64_t begin = (static_cast<int64_t>(blockIdx.x) * UNITS * THREADS + threadIdx.x) * U::size;
+  U inputs[UNITS], gradients[UNITS];
 #pragma unroll
-  for (int i = 0; i < PACKS; ++i) {
+  for (int i = 0; i < UNITS; ++i) {
     const int64_t at = begin + i * THREADS * U::size;
     if (at < count) {
       inputs[i] = load_unit<WIDE>(x + at);
@@ -91,7 +93,7 @@ DEVICE void backward(const T* __restrict__ x, const T* d_out, T* d_x, int64_t co
     }
   }
 #pragma unroll
-  for (int i = 0; i < PACKS; ++i) {
+  for (int i = 0; i < UNITS; ++i) {
     const int64_t at = begin + i * THREADS * U::size;
     if (at < count) {
       float values[U::size], gradient[U::size];
@@ -106,64 +108,67 @@ DEVICE void backward(const T* __restrict__ x, const T* d_out, T* d_x, int64_t co
   }
 }
 
-/// A thread has one unit of the columns and ROWS rows; x may be pre_activation or out.
+/// A thread has a pack of one row, as one access or as single ones; x may be pre_activation or out.
 template <typename T, bool WIDE>
 DEVICE void forward_bias(const T* x, const T* __restrict__ bias, T* pre_activation, T* out, int rows, int columns) {
   using U = Unit<T, WIDE>;
-  const int column = (blockIdx.y * blockDim.x + threadIdx.x) * U::size;
-  if (column >= columns) {
+  const unsigned packs = (columns + Pack<T>::size - 1) / Pack<T>::size;
+  const unsigned index = blockIdx.x * THREADS + threadIdx.x;
+  const unsigned row = index / packs;
+  if (row >= static_cast<unsigned>(rows)) {
     return;
   }
-  const int first = blockIdx.x * ROWS;
-  const int64_t begin = static_cast<int64_t>(first) * columns + column;
-  U units[ROWS];
-#pragma unroll
-  for (int i = 0; i < ROWS; ++i) {
-    if (first + i < rows) {
-      units[i] = load_unit<WIDE>(x + begin + static_cast<int64_t>(i) * columns);
-    }
-  }
-  float shift[U::size] = {};
-  if (bias != nullptr) {
-    unpack(load_unit<WIDE>(bias + column), shift);
-  }
-#pragma unroll
-  for (int i = 0; i < ROWS; ++i) {
-    if (first + i < rows) {
-      const int64_t at = begin + static_cast<int64_t>(i) * columns;
-      float values[U::size];
-      unpack(units[i], values);
+  const int64_t start = static_cast<int64_t>(row) * columns;
+  const int first = static_cast<int>(index - row * packs) * Pack<T>::size;
+  for (int column = first; column < min(columns, first + Pack<T>::size); column += U::size) {
+    U unit = load_unit<WIDE>(x + start + column);
+    float values[U::size];
+    unpack(unit, values);
+    if (bias != nullptr) {
+      float shift[U::size];
+      unpack(load_unit<WIDE>(bias + column), shift);
 #pragma unroll
       for (int j = 0; j < U::size; ++j) {
         values[j] += shift[j];
       }
       // Backward differentiates at the sum as stored.
-      units[i] = pack<T>(values);
-      unpack(units[i], values);
-      if (pre_activation != nullptr) {
-        store(pre_activation + at, units[i]);
-      }
-      gelu_all<T>(values);
-      store(out + at, pack<T>(values));
+      unit = pack<T>(values);
+      unpack(unit, values);
     }
+    if (pre_activation != nullptr) {
+      store(pre_activation + start + column, unit);
+    }
+    gelu_all<T>(values);
+    store(out + start + column, pack<T>(values));
   }
 }
 
-/// The scalar kernels serve counts and widths that are not a whole number of packs, and unaligned slices.
-#define GELU(suffix, T, WIDE)                                                                                         \
-  KERNEL(THREADS, gelu##suffix)(const T* x, T* out, int64_t count) { forward<T, WIDE>(x, out, count); }               \
+#define GELU(suffix, T)                                                                                               \
+  KERNEL(THREADS, gelu##suffix)(const T* x, T* out, int64_t count) {                                                  \
+    if (aligned(x, out) && count % Pack<T>::size == 0) {                                                              \
+      forward<T, true>(x, out, count);                                                                                \
+    } else {                                                                                                          \
+      forward<T, false>(x, out, count);                                                                               \
+    }                                                                                                                 \
+  }                                                                                                                   \
   EXPORT_KERNEL(gelu##suffix)                                                                                         \
   KERNEL(THREADS, gelu_backward##suffix)(const T* __restrict__ x, const T* d_out, T* d_x, int64_t count) {            \
-    backward<T, WIDE>(x, d_out, d_x, count);                                                                          \
+    if (aligned(x, d_out, d_x) && count % Pack<T>::size == 0) {                                                       \
+      backward<T, true>(x, d_out, d_x, count);                                                                        \
+    } else {                                                                                                          \
+      backward<T, false>(x, d_out, d_x, count);                                                                       \
+    }                                                                                                                 \
   }                                                                                                                   \
   EXPORT_KERNEL(gelu_backward##suffix)                                                                                \
-  KERNEL(128, bias_gelu##suffix)                                                                                  \
+  KERNEL(THREADS, bias_gelu##suffix)                                                                                  \
   (const T* x, const T* __restrict__ bias, T* pre_activation, T* out, int rows, int columns) {                        \
-    forward_bias<T, WIDE>(x, bias, pre_activation, out, rows, columns);                                               \
+    if (aligned(x, bias, pre_activation, out) && columns % Pack<T>::size == 0) {                                      \
+      forward_bias<T, true>(x, bias, pre_activation, out, rows, columns);                                             \
+    } else {                                                                                                          \
+      forward_bias<T, false>(x, bias, pre_activation, out, rows, columns);                                            \
+    }                                                                                                                 \
   }                                                                                                                   \
   EXPORT_KERNEL(bias_gelu##suffix)
 
-GELU(_f32, float, true)
-GELU(_bf16, bf16, true)
-GELU(_scalar_f32, float, false)
-GELU(_scalar_bf16, bf16, false)
+GELU(_f32, float)
+GELU(_bf16, bf16)

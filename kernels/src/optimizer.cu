@@ -70,13 +70,15 @@ KERNEL(1024, gradient_norm_finish)(const double* __restrict__ partials, int coun
     const float scale = control->loss_scale;
     const double norm = sqrt(sum) / static_cast<double>(scale);
     const bool finite = sum < static_cast<double>(INFINITY);  // false for NaN
+    const bool skipped = control->halted != 0 || !finite;
     float factor = 1.0f;
-    if (finite && control->clip_norm > 0.0f) {
+    if (!skipped && control->clip_norm > 0.0f) {
       const double clip = static_cast<double>(control->clip_norm) / (norm + 1e-6);
       factor = static_cast<float>(clip < 1.0 ? clip : 1.0);
     }
     control->gradient_norm = norm;
-    control->skipped = finite ? 0 : 1;
+    control->skipped = skipped ? 1 : 0;
+    control->halted = skipped && control->halt_after_skip != 0 ? 1 : 0;
     control->clip_factor = factor;
     control->gradient_factor = factor / scale;
   }

@@ -76,15 +76,23 @@ DEVICE void backward(const T* __restrict__ out, const T* d_out, T* d_x, int colu
   }
 }
 
-#define SOFTMAX(suffix, T, WIDE)                                                                                      \
-  KERNEL(MAX_THREADS, softmax##suffix)(const T* x, T* out, int columns) { forward<T, WIDE>(x, out, columns); }        \
+#define SOFTMAX(suffix, T)                                                                                            \
+  KERNEL(MAX_THREADS, softmax##suffix)(const T* x, T* out, int columns) {                                             \
+    if (columns % Pack<T>::size == 0 && aligned(x, out)) {                                                            \
+      forward<T, true>(x, out, columns);                                                                              \
+    } else {                                                                                                          \
+      forward<T, false>(x, out, columns);                                                                             \
+    }                                                                                                                 \
+  }                                                                                                                   \
   EXPORT_KERNEL(softmax##suffix)                                                                                      \
   KERNEL(MAX_THREADS, softmax_backward##suffix)(const T* __restrict__ out, const T* d_out, T* d_x, int columns) {     \
-    backward<T, WIDE>(out, d_out, d_x, columns);                                                                      \
+    if (columns % Pack<T>::size == 0 && aligned(out, d_out, d_x)) {                                                   \
+      backward<T, true>(out, d_out, d_x, columns);                                                                    \
+    } else {                                                                                                          \
+      backward<T, false>(out, d_out, d_x, columns);                                                                   \
+    }                                                                                                                 \
   }                                                                                                                   \
   EXPORT_KERNEL(softmax_backward##suffix)
 
-SOFTMAX(_f32, float, true)
-SOFTMAX(_bf16, bf16, true)
-SOFTMAX(_scalar_f32, float, false)
-SOFTMAX(_scalar_bf16, bf16, false)
+SOFTMAX(_f32, float)
+SOFTMAX(_bf16, bf16)
