@@ -1,7 +1,7 @@
 package io.gptjava.cuda;
 
-import static io.gptjava.cuda.KernelForms.address;
-import static io.gptjava.cuda.KernelForms.ceiling;
+import static io.gptjava.cuda.Launches.address;
+import static io.gptjava.cuda.Launches.ceiling;
 
 import io.gptjava.core.DType;
 import io.gptjava.core.Dropout;
@@ -50,7 +50,7 @@ final class CudaNorm {
     int warps = warps(width, FORWARD_VALUES);
     Kernel kernel =
         layerNorm
-            .of(type, KernelForms.packed(type, width, addresses))
+            .of(type, Launches.packed(type, width, addresses))
             .pointer(x)
             .pointer(gamma)
             .pointer(beta)
@@ -90,7 +90,7 @@ final class CudaNorm {
     int warps = warps(width, FORWARD_VALUES);
     Kernel kernel =
         residualLayerNorm
-            .of(type, KernelForms.packed(type, width, addresses))
+            .of(type, Launches.packed(type, width, addresses))
             .pointer(residual)
             .pointer(branch)
             .pointer(gamma)
@@ -103,7 +103,7 @@ final class CudaNorm {
             .int32(width)
             .int32(rowsPerSample)
             .int32(warps);
-    launchForward(control.dropout(kernel, dropout), rows, warps);
+    launchForward(Launches.dropout(kernel, dropout, control), rows, warps);
   }
 
   private static void checkForward(
@@ -170,7 +170,7 @@ final class CudaNorm {
             | workspace.address();
     Kernel kernel =
         backward
-            .of(type, KernelForms.packed(type, width, addresses))
+            .of(type, Launches.packed(type, width, addresses))
             .pointer(dOut)
             .pointer(x)
             .pointer(gamma)
@@ -184,7 +184,7 @@ final class CudaNorm {
             .int32(width)
             .int32(rowsPerSample)
             .int32(warps);
-    control.dropout(kernel, dropout).launch(blocks, 1, 1, backwardThreads(warps), 0);
+    Launches.dropout(kernel, dropout, control).launch(blocks, 1, 1, backwardThreads(warps), 0);
     PartialSums.launch(
         device, workspace.address(), blocks, (int) width, dGamma, dBeta, accumulate);
   }

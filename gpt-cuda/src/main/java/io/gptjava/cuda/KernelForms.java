@@ -1,7 +1,6 @@
 package io.gptjava.cuda;
 
 import io.gptjava.core.DType;
-import io.gptjava.core.Tensor;
 import io.gptjava.cuda.device.CudaDevice;
 import io.gptjava.cuda.device.Kernel;
 
@@ -10,8 +9,6 @@ import io.gptjava.cuda.device.Kernel;
  * bytes or by single elements.
  */
 final class KernelForms {
-  private static final int PACK_BYTES = 16;
-
   private final CudaDevice device;
   private final String name;
   private final Kernel[] packs = new Kernel[DType.values().length];
@@ -43,29 +40,5 @@ final class KernelForms {
       elements[dtype.ordinal()] = kernel;
     }
     return kernel;
-  }
-
-  /** Elements in 16 bytes. */
-  static int pack(DType dtype) {
-    return PACK_BYTES / dtype.bytes();
-  }
-
-  /**
-   * Whether rows of this width consist of packs, each at a multiple of 16 bytes.
-   *
-   * @param addresses the tensors' addresses, combined by or
-   */
-  static boolean packed(DType dtype, long width, long addresses) {
-    return width % pack(dtype) == 0 && addresses % PACK_BYTES == 0;
-  }
-
-  /** The address, 0 for null. */
-  static long address(Tensor tensorOrNull) {
-    return tensorOrNull == null ? 0 : tensorOrNull.address();
-  }
-
-  /** The quotient, rounded up. */
-  static long ceiling(long count, long size) {
-    return (count + size - 1) / size;
   }
 }

@@ -1,6 +1,6 @@
 package io.gptjava.cuda;
 
-import static io.gptjava.cuda.KernelForms.ceiling;
+import static io.gptjava.cuda.Launches.ceiling;
 
 import io.gptjava.core.Tensor;
 import io.gptjava.cuda.device.CudaDevice;
