@@ -1,8 +1,9 @@
 // Norm, clipping, skipping, halting and AdamW over chunks against double.
 #include <algorithm>
 
-#include "philox.cuh"
 #include "reference.h"
+
+#include "philox.cuh"
 
 using namespace kernel_test;
 

@@ -1,6 +1,8 @@
 // The generator against the known answers of its authors' library (Random123, kat_vectors), and the layout of dropout.
-#include "philox.cuh"
+
 #include "reference.h"
+
+#include "philox.cuh"
 
 using namespace kernel_test;
 
