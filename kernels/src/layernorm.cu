@@ -6,17 +6,24 @@
 //
 // A row lies in the registers of one warp, at most 32 elements a lane (24 in backward), so it is read once, though the
 // variance is summed around the mean. bf16, 768 columns: 1.5 KB a warp in flight and 48 warps on a multiprocessor (40
-// registers); 3 KB and 32 (63) with a branch; backward 4.6 KB and 16 (124). Wider rows are shared by up to 8 warps, which meet
-// in shared memory. Backward is persistent, 16 warps a multiprocessor: each thread keeps the sums of dGamma and dBeta of its
+// registers); 3 KB and 32 (63) with a branch; backward 4.6 KB and 16 (124). Wider rows, and rows that packs do not
+// fit, are shared by several warps, which meet in shared memory. Backward is persistent, 16 warps a multiprocessor: each thread keeps the sums of dGamma and dBeta of its
 // columns in registers over all its rows; a block adds its warps' sums and writes one partial row, and sum_partials (bias.cu)
 // adds those. Philox, about 30 cycles a pack of the multiprocessor's 120, hides behind the loads.
 #include "philox.cuh"
 #include "reduce.cuh"
 #include "vector.cuh"
 
-constexpr int FORWARD_VALUES = 32;   // elements of a row that a thread holds, at most
-constexpr int BACKWARD_VALUES = 24;  // exactly a warp's share of 768 columns
-constexpr int MAX_THREADS = 256;  // of the 8 warps that share a row at most
+/// Elements of a row that a thread holds, at most: packs, or single elements of which it gets fewer.
+template <bool WIDE>
+constexpr int FORWARD_VALUES = WIDE ? 32 : 8;
+template <bool WIDE>
+constexpr int BACKWARD_VALUES = WIDE ? 24 : 12;  // 24: exactly a lane's share of 768 columns
+/// Threads of a row, at most.
+template <bool WIDE>
+constexpr int FORWARD_THREADS = WIDE ? 256 : 1024;
+template <bool WIDE>
+constexpr int BACKWARD_THREADS = WIDE ? 256 : 512;
 constexpr float EPSILON = 1e-5f;
 
 /// Which part of which row a thread works on.
@@ -50,8 +57,8 @@ DEVICE void normalize(const T* x, const T* __restrict__ branch, const T* __restr
                       float* __restrict__ rstd, int rows, int width, int rows_per_sample, int warps_per_row,
                       const Dropout& dropout) {
   using U = Unit<T, WIDE>;
-  constexpr int COUNT = FORWARD_VALUES / U::size;
-  SHARED(float, slots, [MAX_THREADS / 32]);
+  constexpr int COUNT = FORWARD_VALUES<WIDE> / U::size;
+  SHARED(float, slots, [FORWARD_THREADS<WIDE> / 32]);
   const Place place(warps_per_row);
   if (place.row >= rows) {
     return;  // a whole warp, which nobody waits for
@@ -131,7 +138,7 @@ DEVICE void normalize(const T* x, const T* __restrict__ branch, const T* __restr
 }
 
 #define LAYER_NORM(name, T, WIDE)                                                                                     \
-  KERNEL(MAX_THREADS, name)                                                                                           \
+  KERNEL(FORWARD_THREADS<WIDE>, name)                                                                                 \
   (const T* __restrict__ x, const T* __restrict__ gamma, const T* __restrict__ beta, T* __restrict__ out,             \
    float* __restrict__ mean, float* __restrict__ rstd, int rows, int width, int warps_per_row) {                      \
     normalize<T, WIDE, false>(x, nullptr, gamma, beta, nullptr, out, mean, rstd, rows, width, 1, warps_per_row,       \
@@ -145,7 +152,7 @@ LAYER_NORM(layer_norm_scalar_f32, float, false)
 LAYER_NORM(layer_norm_scalar_bf16, bf16, false)
 
 #define RESIDUAL_LAYER_NORM(name, T, WIDE)                                                                            \
-  KERNEL(MAX_THREADS, name)                                                                                           \
+  KERNEL(FORWARD_THREADS<WIDE>, name)                                                                                 \
   (const T* residual, const T* __restrict__ branch, const T* __restrict__ gamma, const T* __restrict__ beta,          \
    T* residual_out, T* __restrict__ out, float* __restrict__ mean, float* __restrict__ rstd, int rows, int width,     \
    int rows_per_sample, int warps_per_row, unsigned threshold, unsigned site, const StepControl* control) {           \
@@ -181,9 +188,9 @@ DEVICE void differentiate(const T* d_out, const T* __restrict__ x, const T* __re
                           const StepControl* control) {
   using U = Unit<T, WIDE>;
   constexpr int SIZE = U::size;
-  constexpr int COUNT = BACKWARD_VALUES / SIZE;
-  SHARED(float, slots, [MAX_THREADS / 32]);
-  SHARED(float, block_sums, [2 * 32 * BACKWARD_VALUES]);
+  constexpr int COUNT = BACKWARD_VALUES<WIDE> / SIZE;
+  SHARED(float, slots, [BACKWARD_THREADS<WIDE> / 32]);
+  SHARED(float, block_sums, [2 * 32 * BACKWARD_VALUES<WIDE>]);
   const Place place(warps_per_row);
   float d_gamma[COUNT][SIZE] = {};
   float d_beta[COUNT][SIZE] = {};
@@ -272,7 +279,7 @@ DEVICE void differentiate(const T* d_out, const T* __restrict__ x, const T* __re
 }
 
 #define LAYER_NORM_BACKWARD(name, T, WIDE)                                                                            \
-  KERNEL(MAX_THREADS, name)                                                                                           \
+  KERNEL(BACKWARD_THREADS<WIDE>, name)                                                                                \
   (const T* d_out, const T* __restrict__ x, const T* __restrict__ gamma, const float* __restrict__ mean,              \
    const float* __restrict__ rstd, const T* d_residual_out, T* d_residual, T* d_branch, float* __restrict__ partials, \
    int rows, int width, int rows_per_sample, int warps_per_row, unsigned threshold, unsigned site,                    \

@@ -16,7 +16,11 @@ struct Shape {
 
 constexpr Shape SHAPES[] = {{1, 16, 1}, {5, 5, 5}, {7, 33, 7}, {9, 768, 3}, {6, 770, 3}, {3, 1100, 3}, {3, 1600, 1}};
 
-int warps(int width, int values) { return static_cast<int>(ceiling(width, 32 * values)); }
+/// Warps of a row whose threads hold so many elements by packs, or one by one.
+template <typename T>
+int warps(int width, int packed, int single) {
+  return static_cast<int>(ceiling(width, 32 * (width % (16 / sizeof(T)) == 0 ? packed : single)));
+}
 
 dim3 threads(int warps) { return dim3(warps == 1 ? 128 : 32 * warps); }
 
@@ -62,7 +66,7 @@ void layer_norm(const Shape& s) {
   const Array<T> beta = uniform<T>(s.width, -1, 1, 3);
   Array<T> out(count);
   Array<float> mean(s.rows), rstd(s.rows);
-  const int w = warps(s.width, 32);
+  const int w = warps<T>(s.width, 32, 8);
   launch(row_kernel<T>("layer_norm", s.width), forward_grid(s.rows, w), threads(w), 0, x, gamma, beta, out, mean, rstd,
          s.rows, s.width, w);
   check_forward(x, gamma, beta, out, mean, rstd, s);
@@ -79,7 +83,7 @@ void residual(const Shape& s, const ReferenceDropout& dropout, bool in_place) {
   Array<T> sum = in_place ? before.copy() : Array<T>(count);
   Array<T> out(count);
   Array<float> mean(s.rows), rstd(s.rows);
-  const int w = warps(s.width, 32);
+  const int w = warps<T>(s.width, 32, 8);
   launch(row_kernel<T>("residual_layer_norm", s.width), forward_grid(s.rows, w), threads(w), 0, in_place ? sum : before,
          branch, gamma, beta, sum, out, mean, rstd, s.rows, s.width, s.rows_per_sample, w, dropout.threshold, dropout.site,
          control);
@@ -125,7 +129,7 @@ void backward(const Shape& s, const Variant& v, unsigned blocks) {
     d_gamma[c] = start[c];
     d_beta[c] = start[s.width + c];
   }
-  const int w = warps(s.width, 24);
+  const int w = warps<T>(s.width, 24, 12);
   const T* later_data = v.in_place ? d_residual.data() : v.later ? later.data() : nullptr;
   launch(row_kernel<T>("layer_norm_backward", s.width), dim3(blocks), threads(w), 0, d_out, x, gamma, mean, rstd,
          later_data, d_residual, v.branch ? d_branch.data() : nullptr, partials, s.rows, s.width, s.rows_per_sample, w,

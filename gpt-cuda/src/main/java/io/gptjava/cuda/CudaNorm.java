@@ -13,13 +13,37 @@ import io.gptjava.cuda.device.Kernel;
 final class CudaNorm {
   private static final int WARP = 32;
 
-  /** Elements of a row that a thread holds, forward and backward. */
-  private static final int FORWARD_VALUES = 32;
+  /** What a row's threads hold of it. */
+  private enum Share {
+    FORWARD(32, 8, 8192),
+    BACKWARD(24, 12, 6144);
 
-  private static final int BACKWARD_VALUES = 24;
+    final int packed;
+    final int single;
+    final int mostColumns;
 
-  /** Most warps of a row. */
-  private static final int MOST_WARPS = 8;
+    /**
+     * Elements of a thread, at most, and columns of a row.
+     *
+     * @param packed in the kernel that moves packs
+     * @param single in the kernel that moves single elements
+     */
+    Share(int packed, int single, int mostColumns) {
+      this.packed = packed;
+      this.single = single;
+      this.mostColumns = mostColumns;
+    }
+
+    /** Warps that share a row. */
+    int warps(long width, boolean byPacks) {
+      if (width > mostColumns) {
+        throw new IllegalArgumentException(
+            "width %d is beyond the %d columns of layer normalisation on CUDA"
+                .formatted(width, mostColumns));
+      }
+      return (int) ceiling(width, (long) WARP * (byPacks ? packed : single));
+    }
+  }
 
   /** Rows of a block when each has one warp. */
   private static final int ROWS = 4;
@@ -47,10 +71,11 @@ final class CudaNorm {
     DType type = CudaOperands.floatType("x", x, rows, width);
     checkForward(type, rows, width, gamma, beta, out, mean, rstd);
     long addresses = x.address() | gamma.address() | beta.address() | out.address();
-    int warps = warps(width, FORWARD_VALUES);
+    boolean packed = Launches.packed(type, width, addresses);
+    int warps = Share.FORWARD.warps(width, packed);
     Kernel kernel =
         layerNorm
-            .of(type, Launches.packed(type, width, addresses))
+            .of(type, packed)
             .pointer(x)
             .pointer(gamma)
             .pointer(beta)
@@ -87,10 +112,11 @@ final class CudaNorm {
             | gamma.address()
             | beta.address()
             | out.address();
-    int warps = warps(width, FORWARD_VALUES);
+    boolean packed = Launches.packed(type, width, addresses);
+    int warps = Share.FORWARD.warps(width, packed);
     Kernel kernel =
         residualLayerNorm
-            .of(type, Launches.packed(type, width, addresses))
+            .of(type, packed)
             .pointer(residual)
             .pointer(branch)
             .pointer(gamma)
@@ -158,8 +184,6 @@ final class CudaNorm {
     CudaOperands.f32("dGamma", dGamma, width);
     CudaOperands.f32("dBeta", dBeta, width);
     CudaOperands.workspace(workspace, layerNormBackwardWorkspace(rows, (int) width));
-    int warps = warps(width, BACKWARD_VALUES);
-    int blocks = backwardBlocks(rows, warps);
     long addresses =
         dOut.address()
             | x.address()
@@ -168,9 +192,12 @@ final class CudaNorm {
             | dResidual.address()
             | address(dBranchOrNull)
             | workspace.address();
+    boolean packed = Launches.packed(type, width, addresses);
+    int warps = Share.BACKWARD.warps(width, packed);
+    int blocks = backwardBlocks(rows, warps);
     Kernel kernel =
         backward
-            .of(type, Launches.packed(type, width, addresses))
+            .of(type, packed)
             .pointer(dOut)
             .pointer(x)
             .pointer(gamma)
@@ -190,18 +217,11 @@ final class CudaNorm {
   }
 
   long layerNormBackwardWorkspace(long rows, int width) {
-    return 2L * Float.BYTES * width * backwardBlocks(rows, warps(width, BACKWARD_VALUES));
-  }
-
-  /** Warps that share a row. */
-  private static int warps(long width, int values) {
-    long warps = ceiling(width, (long) WARP * values);
-    if (warps > MOST_WARPS) {
-      throw new IllegalArgumentException(
-          "width %d is beyond the %d that a row may have in layer normalisation on CUDA"
-              .formatted(width, MOST_WARPS * WARP * BACKWARD_VALUES));
-    }
-    return (int) warps;
+    int blocks =
+        Math.max(
+            backwardBlocks(rows, Share.BACKWARD.warps(width, true)),
+            backwardBlocks(rows, Share.BACKWARD.warps(width, false)));
+    return 2L * Float.BYTES * width * blocks;
   }
 
   private static int backwardThreads(int warps) {
