@@ -10,7 +10,9 @@ final class CudaClassifier {
   private static final int THREADS = 512;
   private static final int SUM_THREADS = 1024;
 
-  /** Shared memory that the kernel declares by itself, and that the driver keeps of each block's. */
+  /**
+   * Shared memory that the kernel declares by itself, and that the driver keeps of each block's.
+   */
   private static final long RESERVED_BYTES = 2048;
 
   private final CudaDevice device;

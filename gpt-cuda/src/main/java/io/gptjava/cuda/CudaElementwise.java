@@ -97,7 +97,7 @@ final class CudaElementwise {
 
   /** Whole warps, so many that a thread has some elements of a row. */
   private static int softmaxThreads(long columns) {
-    return (int) Math.clamp(ceiling(ceiling(columns, 4), WARP) * WARP, WARP, MOST_THREADS);
+    return Math.clamp(ceiling(ceiling(columns, 4), WARP) * WARP, WARP, MOST_THREADS);
   }
 
   void cast(Tensor from, Tensor to) {

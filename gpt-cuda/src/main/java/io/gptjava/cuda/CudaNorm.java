@@ -212,8 +212,7 @@ final class CudaNorm {
             .int32(rowsPerSample)
             .int32(warps);
     Launches.dropout(kernel, dropout, control).launch(blocks, 1, 1, backwardThreads(warps), 0);
-    PartialSums.launch(
-        device, workspace.address(), blocks, (int) width, dGamma, dBeta, accumulate);
+    PartialSums.launch(device, workspace.address(), blocks, (int) width, dGamma, dBeta, accumulate);
   }
 
   long layerNormBackwardWorkspace(long rows, int width) {
