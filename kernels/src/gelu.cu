@@ -1,7 +1,6 @@
-// GELU in its tanh form, ½x(1 + tanh(√(2/π)(x + 0.044715x³))) (Hendrycks and Gimpel, 2016), its gradient, and GELU behind a
-// bias for matrix products without an epilogue.
+// GELU in its tanh form, ½x(1 + tanh(√(2/π)(x + 0.044715x³))) (Hendrycks and Gimpel, 2016), and its gradient.
 //
-// Roofline: memory. Forward reads and writes each element once, backward and bias + GELU move three. 65,536 × 3072 bf16 and
+// Roofline: memory. Forward reads and writes each element once, backward moves three. 65,536 × 3072 bf16 and
 // 4.3 TB/s: 187 and 281 µs. Two packs a thread, loaded before either is used: 64 KB in flight a multiprocessor.
 //
 // ½(1 + tanh u) is the logistic function of 2u: one exp2, one division, no cancellation, a dozen instructions an element where
@@ -108,41 +107,6 @@ DEVICE void backward(const T* __restrict__ x, const T* d_out, T* d_x, int64_t co
   }
 }
 
-/// A thread has a pack of one row, as one access or as single ones; x may be pre_activation or out.
-template <typename T, bool WIDE>
-DEVICE void forward_bias(const T* x, const T* __restrict__ bias, T* pre_activation, T* out, int rows, int columns) {
-  using U = Unit<T, WIDE>;
-  const unsigned packs = (columns + Pack<T>::size - 1) / Pack<T>::size;
-  const unsigned index = blockIdx.x * THREADS + threadIdx.x;
-  const unsigned row = index / packs;
-  if (row >= static_cast<unsigned>(rows)) {
-    return;
-  }
-  const int64_t start = static_cast<int64_t>(row) * columns;
-  const int first = static_cast<int>(index - row * packs) * Pack<T>::size;
-  for (int column = first; column < min(columns, first + Pack<T>::size); column += U::size) {
-    U unit = load_unit<WIDE>(x + start + column);
-    float values[U::size];
-    unpack(unit, values);
-    if (bias != nullptr) {
-      float shift[U::size];
-      unpack(load_unit<WIDE>(bias + column), shift);
-#pragma unroll
-      for (int j = 0; j < U::size; ++j) {
-        values[j] += shift[j];
-      }
-      // Backward differentiates at the sum as stored.
-      unit = pack<T>(values);
-      unpack(unit, values);
-    }
-    if (pre_activation != nullptr) {
-      store(pre_activation + start + column, unit);
-    }
-    gelu_all<T>(values);
-    store(out + start + column, pack<T>(values));
-  }
-}
-
 #define GELU(suffix, T)                                                                                               \
   KERNEL(THREADS, gelu##suffix)(const T* x, T* out, int64_t count) {                                                  \
     if (aligned(x, out) && count % Pack<T>::size == 0) {                                                              \
@@ -159,16 +123,7 @@ DEVICE void forward_bias(const T* x, const T* __restrict__ bias, T* pre_activati
       backward<T, false>(x, d_out, d_x, count);                                                                       \
     }                                                                                                                 \
   }                                                                                                                   \
-  EXPORT_KERNEL(gelu_backward##suffix)                                                                                \
-  KERNEL(THREADS, bias_gelu##suffix)                                                                                  \
-  (const T* x, const T* __restrict__ bias, T* pre_activation, T* out, int rows, int columns) {                        \
-    if (aligned(x, bias, pre_activation, out) && columns % Pack<T>::size == 0) {                                      \
-      forward_bias<T, true>(x, bias, pre_activation, out, rows, columns);                                             \
-    } else {                                                                                                          \
-      forward_bias<T, false>(x, bias, pre_activation, out, rows, columns);                                            \
-    }                                                                                                                 \
-  }                                                                                                                   \
-  EXPORT_KERNEL(bias_gelu##suffix)
+  EXPORT_KERNEL(gelu_backward##suffix)
 
 GELU(_f32, float)
 GELU(_bf16, bf16)

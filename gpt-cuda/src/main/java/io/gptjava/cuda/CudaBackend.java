@@ -50,7 +50,7 @@ public final class CudaBackend implements Backend {
       control = opened(new CudaStepControl(device));
       copies = opened(new HostCopies(device));
       blas = opened(openBlas(options));
-      ops = new CudaOps(device, control, blas);
+      ops = opened(new CudaOps(device, control, blas));
       complete = true;
     } finally {
       if (!complete) {

@@ -9,17 +9,27 @@ import io.gptjava.cuda.blas.Blas;
 import io.gptjava.cuda.device.CudaDevice;
 
 /** {@link Ops} on the device: each group of ops in a class of its own. */
-final class CudaOps implements Ops {
+final class CudaOps implements Ops, AutoCloseable {
+  private final CudaEmbedding embedding;
+  private final CudaNorm norm;
   private final CudaLinear linear;
+  private final CudaElementwise elementwise;
+  private final CudaHead head;
+  private final CudaOptimizer optimizer;
 
   CudaOps(CudaDevice device, CudaStepControl control, Blas blas) {
+    embedding = new CudaEmbedding(device, control);
+    norm = new CudaNorm(device, control);
     linear = new CudaLinear(blas);
+    elementwise = new CudaElementwise(device);
+    head = new CudaHead(device, control, blas);
+    optimizer = new CudaOptimizer(device, control, false);
   }
 
   @Override
   public void embedding(
       Tensor tokens, Tensor wte, Tensor wpe, int firstPosition, Dropout dropout, Tensor out) {
-    throw new UnsupportedOperationException("embedding");
+    embedding.embedding(tokens, wte, wpe, firstPosition, dropout, out);
   }
 
   @Override
@@ -32,17 +42,18 @@ final class CudaOps implements Ops {
       Tensor dWpe,
       boolean accumulateWpe,
       Tensor workspace) {
-    throw new UnsupportedOperationException("embedding");
+    embedding.embeddingBackward(
+        tokens, dOut, dropout, dWte, accumulateWte, dWpe, accumulateWpe, workspace);
   }
 
   @Override
   public long embeddingBackwardWorkspace(int batch, int sequence, int width) {
-    throw new UnsupportedOperationException("embedding");
+    return embedding.embeddingBackwardWorkspace(batch, sequence, width);
   }
 
   @Override
   public void layerNorm(Tensor x, Tensor gamma, Tensor beta, Tensor out, Tensor mean, Tensor rstd) {
-    throw new UnsupportedOperationException("norm");
+    norm.layerNorm(x, gamma, beta, out, mean, rstd);
   }
 
   @Override
@@ -57,7 +68,8 @@ final class CudaOps implements Ops {
       Tensor out,
       Tensor mean,
       Tensor rstd) {
-    throw new UnsupportedOperationException("norm");
+    norm.residualLayerNorm(
+        residual, branch, dropout, rowsPerSample, gamma, beta, residualOut, out, mean, rstd);
   }
 
   @Override
@@ -76,12 +88,26 @@ final class CudaOps implements Ops {
       Tensor dBeta,
       boolean accumulate,
       Tensor workspace) {
-    throw new UnsupportedOperationException("norm");
+    norm.residualLayerNormBackward(
+        dOut,
+        x,
+        gamma,
+        mean,
+        rstd,
+        dResidualOutOrNull,
+        dropout,
+        rowsPerSample,
+        dResidual,
+        dBranchOrNull,
+        dGamma,
+        dBeta,
+        accumulate,
+        workspace);
   }
 
   @Override
   public long layerNormBackwardWorkspace(long rows, int width) {
-    throw new UnsupportedOperationException("norm");
+    return norm.layerNormBackwardWorkspace(rows, width);
   }
 
   @Override
@@ -109,12 +135,12 @@ final class CudaOps implements Ops {
 
   @Override
   public void gelu(Tensor x, Tensor out) {
-    throw new UnsupportedOperationException("elementwise");
+    elementwise.gelu(x, out);
   }
 
   @Override
   public void geluBackward(Tensor x, Tensor dOut, Tensor dX) {
-    throw new UnsupportedOperationException("elementwise");
+    elementwise.geluBackward(x, dOut, dX);
   }
 
   @Override
@@ -155,12 +181,12 @@ final class CudaOps implements Ops {
 
   @Override
   public void softmax(Tensor x, Tensor out) {
-    throw new UnsupportedOperationException("elementwise");
+    elementwise.softmax(x, out);
   }
 
   @Override
   public void softmaxBackward(Tensor out, Tensor dOut, Tensor dX) {
-    throw new UnsupportedOperationException("elementwise");
+    elementwise.softmaxBackward(out, dOut, dX);
   }
 
   @Override
@@ -174,41 +200,47 @@ final class CudaOps implements Ops {
       Tensor dWeightOrNull,
       boolean accumulate,
       Tensor workspace) {
-    throw new UnsupportedOperationException("head");
+    head.headCrossEntropy(
+        x, weight, targets, vocabulary, losses, dXOrNull, dWeightOrNull, accumulate, workspace);
   }
 
   @Override
   public long headCrossEntropyWorkspace(long rows, int width, int paddedVocabulary, long budget) {
-    throw new UnsupportedOperationException("head");
+    return head.headCrossEntropyWorkspace(rows, width, paddedVocabulary, budget);
   }
 
   @Override
   public void headLogits(Tensor x, Tensor weight, Tensor logits) {
-    throw new UnsupportedOperationException("head");
+    head.headLogits(x, weight, logits);
   }
 
   @Override
   public void globalGradientNorm(OptimizerState state) {
-    throw new UnsupportedOperationException("optimizer");
+    optimizer.globalGradientNorm(state);
   }
 
   @Override
   public void adamW(OptimizerState state, AdamWSettings settings) {
-    throw new UnsupportedOperationException("optimizer");
+    optimizer.adamW(state, settings);
   }
 
   @Override
   public void cast(Tensor from, Tensor to) {
-    throw new UnsupportedOperationException("elementwise");
+    elementwise.cast(from, to);
   }
 
   @Override
   public void fill(Tensor tensor, float value) {
-    throw new UnsupportedOperationException("elementwise");
+    elementwise.fill(tensor, value);
   }
 
   @Override
   public void copy(Tensor from, Tensor to) {
-    throw new UnsupportedOperationException("elementwise");
+    elementwise.copy(from, to);
+  }
+
+  @Override
+  public void close() {
+    optimizer.close();
   }
 }

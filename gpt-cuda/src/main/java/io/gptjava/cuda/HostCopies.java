@@ -54,10 +54,8 @@ final class HostCopies implements AutoCloseable {
   private void empty(long piece, int first, MemorySegment host) {
     long at = piece * SLOT_BYTES;
     long bytes = Math.min(SLOT_BYTES, host.byteSize() - at);
-    if (bytes > 0) {
-      MemorySegment slot = ring.await((int) ((first + piece) % SLOTS), bytes);
-      MemorySegment.copy(slot, 0, host, at, bytes);
-    }
+    MemorySegment slot = ring.await((int) ((first + piece) % SLOTS), bytes);
+    MemorySegment.copy(slot, 0, host, at, bytes);
   }
 
   private static void checkSize(MemorySegment host, Tensor tensor) {
