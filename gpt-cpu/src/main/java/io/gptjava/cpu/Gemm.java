@@ -53,6 +53,8 @@ final class Gemm {
   private GemmEpilogue epilogue;
   private MemorySegment bias;
   private MemorySegment preActivation;
+  private MemorySegment columnSums;
+  private boolean accumulate;
   private int n;
 
   // The block of A being used: rows and terms from … on, how many.
@@ -63,6 +65,7 @@ final class Gemm {
   private int panels;
   private int groups;
   private int tilePanels;
+  private int bigTiles;
   private int columnTiles;
   private int rowPanels;
   private boolean add;
@@ -84,6 +87,8 @@ final class Gemm {
    * @param accumulate add to what {@code out} holds
    * @param biasOrNull (n)
    * @param preActivationOrNull (m, n) laid out as {@code out}
+   * @param columnSumsOrNull (n) receives the sums of B's columns, or they are added with {@code
+   *     accumulate}
    */
   void multiply(
       GemmOperand a,
@@ -96,7 +101,8 @@ final class Gemm {
       boolean accumulate,
       GemmEpilogue epilogue,
       MemorySegment biasOrNull,
-      MemorySegment preActivationOrNull) {
+      MemorySegment preActivationOrNull,
+      MemorySegment columnSumsOrNull) {
     this.a = a;
     this.b = b;
     this.n = n;
@@ -105,6 +111,8 @@ final class Gemm {
     this.epilogue = epilogue;
     this.bias = biasOrNull;
     this.preActivation = preActivationOrNull;
+    this.columnSums = columnSumsOrNull;
+    this.accumulate = accumulate;
     int blockTerms = even(k, BLOCK_TERMS, GemmKernel.DEPTH);
     int blockRows = even(m, BLOCK_ROWS, GemmKernel.ROWS);
     reserve(blockRows, blockTerms);
@@ -122,6 +130,7 @@ final class Gemm {
     this.out = null;
     this.bias = null;
     this.preActivation = null;
+    this.columnSums = null;
   }
 
   /** Splits {@code total} into equal parts of at most {@code most}, each a multiple of a unit. */
@@ -156,7 +165,9 @@ final class Gemm {
     while (tilePanels > 1 && columnPanels < 2 * tilePanels * pool.threads()) {
       tilePanels /= 2;
     }
-    columnTiles = (columnPanels + tilePanels - 1) / tilePanels;
+    // Small tiles last, so that no thread waits long for another.
+    bigTiles = Math.max(0, columnPanels / tilePanels - pool.threads());
+    columnTiles = bigTiles + columnPanels - bigTiles * tilePanels;
     int rowTiles = Math.min((2 * pool.threads() + columnTiles - 1) / columnTiles, panels);
     rowPanels = (panels + rowTiles - 1) / rowTiles;
     pool.run(columnTiles * ((panels + rowPanels - 1) / rowPanels), computing);
@@ -187,8 +198,11 @@ final class Gemm {
 
   /** Computes one tile of the output from all slices. */
   private void compute(int task, int worker) {
-    int firstColumn = task % columnTiles * tilePanels * GemmKernel.COLUMNS;
-    int columns = Math.min(tilePanels * GemmKernel.COLUMNS, n - firstColumn);
+    int number = task % columnTiles;
+    int panelsBefore = Math.min(number, bigTiles) * tilePanels + Math.max(0, number - bigTiles);
+    int firstColumn = panelsBefore * GemmKernel.COLUMNS;
+    int panelsThere = number < bigTiles ? tilePanels : 1;
+    int columns = Math.min(panelsThere * GemmKernel.COLUMNS, n - firstColumn);
     int firstPanel = task / columnTiles * rowPanels;
     int endPanel = Math.min(panels, firstPanel + rowPanels);
     int tile = workers + worker * WORKER_FLOATS;
@@ -197,6 +211,10 @@ final class Gemm {
       int from = slice * GemmKernel.DEPTH;
       int depth = Math.min(GemmKernel.DEPTH, terms - from);
       GemmPacker.columns(b, firstColumn, columns, term + from, depth, scratch, panelsB);
+      if (columnSums != null && row + firstPanel == 0) {
+        boolean onto = accumulate || term + from > 0;
+        ColumnSum.add(scratch, panelsB, depth, columns, columnSums, firstColumn, onto);
+      }
       for (int i = firstPanel; i < endPanel; i++) {
         int panelA = panelA(slice, i);
         int to = tile + (i - firstPanel) * GemmKernel.ROWS * TILE_STRIDE;
@@ -212,17 +230,18 @@ final class Gemm {
 
   private void write(int tile, int firstRow, int endRow, int firstColumn, int columns) {
     GemmEpilogue now = last ? epilogue : GemmEpilogue.STORE;
-    for (int i = firstRow; i < Math.min(rows, endRow); i++) {
-      now.write(
-          scratch,
-          tile + (i - firstRow) * TILE_STRIDE,
-          columns,
-          out,
-          ((row + i) * leading + firstColumn) * Float.BYTES,
-          add,
-          bias,
-          (long) firstColumn * Float.BYTES,
-          preActivation);
-    }
+    now.write(
+        scratch,
+        tile,
+        TILE_STRIDE,
+        Math.min(rows, endRow) - firstRow,
+        columns,
+        out,
+        ((row + firstRow) * leading + firstColumn) * Float.BYTES,
+        leading * Float.BYTES,
+        add,
+        last ? bias : null,
+        (long) firstColumn * Float.BYTES,
+        preActivation);
   }
 }

@@ -163,19 +163,15 @@ final class GemmPacker {
       float[] packed,
       int to,
       int stride) {
-    int size = BlockTranspose.AVAILABLE ? BlockTranspose.SIZE : 1;
+    int size = BlockTranspose.SIZE;
     long rowBytes = matrix.leading() * Float.BYTES;
     int blockTerms = terms / size * size;
-    int blockLines = lines / size * size;
-    if (BlockTranspose.AVAILABLE) {
-      for (int r = 0; r < blockLines; r += size) {
-        for (int p = 0; p < blockTerms; p += size) {
-          long source = (line + r) * rowBytes + (long) (term + p) * Float.BYTES;
-          BlockTranspose.run(matrix.data(), source, rowBytes, packed, to + p * stride + r, stride);
-        }
+    int blockLines = BlockTranspose.AVAILABLE ? lines / size * size : 0;
+    for (int r = 0; r < blockLines; r += size) {
+      for (int p = 0; p < blockTerms; p += size) {
+        long source = (line + r) * rowBytes + (long) (term + p) * Float.BYTES;
+        BlockTranspose.run(matrix.data(), source, rowBytes, packed, to + p * stride + r, stride);
       }
-    } else {
-      blockTerms = 0;
     }
     for (int r = 0; r < lines; r++) {
       long source = (line + r) * rowBytes + (long) term * Float.BYTES;

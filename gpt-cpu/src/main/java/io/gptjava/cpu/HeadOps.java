@@ -111,6 +111,7 @@ final class HeadOps {
         false,
         GemmEpilogue.STORE,
         null,
+        null,
         null);
     firstRow = from;
     pool.run(count, losing);
@@ -128,6 +129,7 @@ final class HeadOps {
         false,
         GemmEpilogue.STORE,
         null,
+        null,
         null);
     gemm.multiply(
         new GemmOperand(logits, stride, true),
@@ -139,6 +141,7 @@ final class HeadOps {
         width,
         accumulate || from > 0,
         GemmEpilogue.STORE,
+        null,
         null,
         null);
   }
@@ -185,6 +188,7 @@ final class HeadOps {
         columns,
         false,
         GemmEpilogue.STORE,
+        null,
         null,
         null);
   }

@@ -14,12 +14,10 @@ final class LinearOps {
 
   private final Gemm gemm;
   private final RowProduct rowProduct;
-  private final ColumnSum columnSum;
 
   LinearOps(WorkerPool pool, Gemm gemm) {
     this.gemm = gemm;
     rowProduct = new RowProduct(pool);
-    columnSum = new ColumnSum(pool);
   }
 
   void linear(Tensor x, Tensor weight, Tensor biasOrNull, Tensor out) {
@@ -74,7 +72,8 @@ final class LinearOps {
         false,
         epilogue,
         bias,
-        preActivation);
+        preActivation,
+        null);
   }
 
   void linearBackwardInput(Tensor dOut, Tensor weight, Tensor preActivationOrNull, Tensor dX) {
@@ -98,7 +97,8 @@ final class LinearOps {
         false,
         preActivationOrNull == null ? GemmEpilogue.STORE : GemmEpilogue.GELU_BACKWARD,
         null,
-        segment(preActivationOrNull));
+        segment(preActivationOrNull),
+        null);
   }
 
   void linearBackwardWeight(
@@ -121,10 +121,8 @@ final class LinearOps {
         accumulate,
         GemmEpilogue.STORE,
         null,
-        null);
-    if (dBiasOrNull != null) {
-      columnSum.sum(dOut.segment(), rows, outputs, dBiasOrNull.segment(), accumulate);
-    }
+        null,
+        segment(dBiasOrNull));
   }
 
   private static MemorySegment segment(Tensor tensorOrNull) {

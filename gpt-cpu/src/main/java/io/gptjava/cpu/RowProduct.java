@@ -75,7 +75,18 @@ final class RowProduct {
       }
       long offset = (long) i * columns * Float.BYTES;
       epilogue.write(
-          partial, total, columns, out, offset, false, biasOrNull, 0, preActivationOrNull);
+          partial,
+          total,
+          stride,
+          1,
+          columns,
+          out,
+          offset,
+          0,
+          false,
+          biasOrNull,
+          0,
+          preActivationOrNull);
     }
     this.x = null;
     this.weight = null;

@@ -32,6 +32,8 @@ final class VectorMath {
   /** exp of more is infinite. */
   private static final float EXP_HIGHEST = 89;
 
+  private static final int EXPONENT_OF_ONE = 0x3F800000;
+
   private static final VectorShuffle<Float> BY_HALF = rotation(2);
   private static final VectorShuffle<Float> BY_QUARTER = rotation(4);
   private static final VectorShuffle<Float> BY_EIGHTH = rotation(8);
@@ -82,6 +84,30 @@ final class VectorMath {
     FloatVector r = n.fma(FloatVector.broadcast(Vectors.F, -LN2_HIGH), x);
     r = n.fma(FloatVector.broadcast(Vectors.F, -LN2_LOW), r);
 
+    IntVector bits = rounded.reinterpretAsInts();
+    IntVector half = bits.lanewise(VectorOperators.LSHL, 22).and(0xFF800000); // (n >> 1) << 23
+    IntVector rest = bits.lanewise(VectorOperators.LSHL, 23).sub(half); // (n − (n >> 1)) << 23
+    return taylor(r)
+        .mul(half.add(EXPONENT_OF_ONE).reinterpretAsFloats())
+        .mul(rest.add(EXPONENT_OF_ONE).reinterpretAsFloats());
+  }
+
+  /**
+   * {@link #exp} for arguments in [−87.33, 88.37], whose results are normal: fewer operations, of
+   * which the compiler takes only so many in one method.
+   */
+  private static FloatVector expOfNormal(FloatVector x) {
+    FloatVector rounder = FloatVector.broadcast(Vectors.F, ROUNDER);
+    FloatVector rounded = x.fma(FloatVector.broadcast(Vectors.F, LOG2_E), rounder);
+    FloatVector n = rounded.sub(rounder);
+    FloatVector r = n.fma(FloatVector.broadcast(Vectors.F, -LN2_HIGH), x);
+    r = n.fma(FloatVector.broadcast(Vectors.F, -LN2_LOW), r);
+    IntVector power = rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
+    return taylor(r).mul(power.add(EXPONENT_OF_ONE).reinterpretAsFloats());
+  }
+
+  /** eʳ for |r| ≤ ½ ln 2. */
+  private static FloatVector taylor(FloatVector r) {
     FloatVector p = FloatVector.broadcast(Vectors.F, 1f / 5040);
     p = p.fma(r, FloatVector.broadcast(Vectors.F, 1f / 720));
     p = p.fma(r, FloatVector.broadcast(Vectors.F, 1f / 120));
@@ -89,14 +115,7 @@ final class VectorMath {
     p = p.fma(r, FloatVector.broadcast(Vectors.F, 1f / 6));
     p = p.fma(r, FloatVector.broadcast(Vectors.F, 0.5f));
     FloatVector one = FloatVector.broadcast(Vectors.F, 1f);
-    p = p.fma(r, one).fma(r, one);
-
-    IntVector bits = rounded.reinterpretAsInts();
-    IntVector half = bits.lanewise(VectorOperators.LSHL, 22).and(0xFF800000); // (n >> 1) << 23
-    IntVector rest = bits.lanewise(VectorOperators.LSHL, 23).sub(half); // (n − (n >> 1)) << 23
-    int exponentOfOne = 0x3F800000;
-    return p.mul(half.add(exponentOfOne).reinterpretAsFloats())
-        .mul(rest.add(exponentOfOne).reinterpretAsFloats());
+    return p.fma(r, one).fma(r, one);
   }
 
   /** GELU in its tanh form, written as {@code x · sigmoid(2√(2/π)(x + 0.044715x³))}. */
@@ -114,7 +133,7 @@ final class VectorMath {
     bound = bound.neg();
     x = x.blend(bound, x.compare(VectorOperators.LT, bound));
     FloatVector one = FloatVector.broadcast(Vectors.F, 1f);
-    FloatVector e = exp(minusTwiceInner(x));
+    FloatVector e = expOfNormal(minusTwiceInner(x));
     FloatVector s = one.div(e.add(one));
     FloatVector slope =
         x.mul(x)

@@ -65,7 +65,7 @@ class GemmTest {
                 : new GemmOperand(segmentB, n, false);
         for (Gemm gemm : gemms) {
           MemorySegment out = segment(arena, before);
-          gemm.multiply(left, right, m, n, k, out, n, false, GemmEpilogue.STORE, null, null);
+          gemm.multiply(left, right, m, n, k, out, n, false, GemmEpilogue.STORE, null, null, null);
           float[] got = out.toArray(ValueLayout.JAVA_FLOAT);
           if (first == null) {
             first = got;
@@ -100,15 +100,18 @@ class GemmTest {
       Gemm gemm = new Gemm(pool);
 
       MemorySegment added = segment(arena, before);
-      gemm.multiply(left, right, m, n, k, added, n, true, GemmEpilogue.STORE, null, null);
+      gemm.multiply(left, right, m, n, k, added, n, true, GemmEpilogue.STORE, null, null, null);
       MemorySegment biased = segment(arena, before);
-      gemm.multiply(left, right, m, n, k, biased, n, false, GemmEpilogue.BIAS, biasSegment, null);
+      gemm.multiply(
+          left, right, m, n, k, biased, n, false, GemmEpilogue.BIAS, biasSegment, null, null);
       MemorySegment pre = segment(arena, before);
       MemorySegment gelu = segment(arena, before);
-      gemm.multiply(left, right, m, n, k, gelu, n, false, GemmEpilogue.BIAS_GELU, biasSegment, pre);
+      gemm.multiply(
+          left, right, m, n, k, gelu, n, false, GemmEpilogue.BIAS_GELU, biasSegment, pre, null);
       MemorySegment backward = segment(arena, before);
       MemorySegment x = segment(arena, before);
-      gemm.multiply(left, right, m, n, k, backward, n, false, GemmEpilogue.GELU_BACKWARD, null, x);
+      gemm.multiply(
+          left, right, m, n, k, backward, n, false, GemmEpilogue.GELU_BACKWARD, null, x, null);
 
       for (int i = 0; i < m * n; i++) {
         double allowed = (k + 4) * UNIT_ROUNDOFF * (magnitude[i] + 1);
@@ -149,6 +152,7 @@ class GemmTest {
               false,
               GemmEpilogue.STORE,
               null,
+              null,
               null);
       double[] exact = new double[m * n];
       product(a, transpose(b, k, n), m, n, k, exact, new double[m * n]);
@@ -183,6 +187,7 @@ class GemmTest {
               n,
               false,
               GemmEpilogue.STORE,
+              null,
               null,
               null);
       for (int i = 0; i < m * n; i++) {
