@@ -37,7 +37,7 @@ std::map<uintptr_t, size_t>::const_iterator holder(const std::map<uintptr_t, siz
   return offset <= next->second && bytes <= next->second - offset ? next : blocks.end();
 }
 
-bool intact(const unsigned char* fence) {
+[[maybe_unused]] bool intact(const unsigned char* fence) {
   static unsigned char expected[FENCE_BYTES];
   if (expected[0] == 0) {
     std::memset(expected, UNWRITTEN, FENCE_BYTES);
