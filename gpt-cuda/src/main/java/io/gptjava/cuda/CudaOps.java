@@ -12,6 +12,7 @@ import io.gptjava.cuda.device.CudaDevice;
 final class CudaOps implements Ops, AutoCloseable {
   private final CudaEmbedding embedding;
   private final CudaNorm norm;
+  private final CudaAttention attention;
   private final CudaLinear linear;
   private final CudaElementwise elementwise;
   private final CudaHead head;
@@ -20,6 +21,7 @@ final class CudaOps implements Ops, AutoCloseable {
   CudaOps(CudaDevice device, CudaStepControl control, Blas blas) {
     embedding = new CudaEmbedding(device, control);
     norm = new CudaNorm(device, control);
+    attention = new CudaAttention(device, control);
     linear = new CudaLinear(blas);
     elementwise = new CudaElementwise(device);
     head = new CudaHead(device, control, blas);
@@ -151,7 +153,7 @@ final class CudaOps implements Ops, AutoCloseable {
       Dropout dropout,
       Tensor out,
       Tensor logSumExp) {
-    throw new UnsupportedOperationException("attention");
+    attention.attention(qkv, firstVisibleOrNull, heads, dropout, out, logSumExp);
   }
 
   @Override
@@ -165,18 +167,19 @@ final class CudaOps implements Ops, AutoCloseable {
       Dropout dropout,
       Tensor dQkv,
       Tensor workspace) {
-    throw new UnsupportedOperationException("attention");
+    attention.attentionBackward(
+        dOut, qkv, out, logSumExp, firstVisibleOrNull, heads, dropout, dQkv, workspace);
   }
 
   @Override
   public long attentionBackwardWorkspace(int batch, int sequence, int width, int heads) {
-    throw new UnsupportedOperationException("attention");
+    return attention.attentionBackwardWorkspace(batch, sequence, width, heads);
   }
 
   @Override
   public void cachedAttention(
       Tensor qkv, Tensor keyCache, Tensor valueCache, int firstPosition, Tensor out) {
-    throw new UnsupportedOperationException("attention");
+    attention.cachedAttention(qkv, keyCache, valueCache, firstPosition, out);
   }
 
   @Override
