@@ -149,53 +149,24 @@ final class OptimizerOps {
     return (int) Math.min(CHUNK, r.offset() + r.count() - from);
   }
 
-  /**
-   * Sum of squares in float64, in which a float's square is exact. Four streams at a time, because
-   * a single one keeps the memory half idle.
-   */
+  /** Sum of squares in float64, in which a float's square is exact. */
   private static double squares(MemorySegment g, long at, int count, double[] lanes) {
-    DoubleVector low0 = DoubleVector.zero(D);
-    DoubleVector high0 = low0;
-    DoubleVector low1 = low0;
-    DoubleVector high1 = low0;
-    DoubleVector low2 = low0;
-    DoubleVector high2 = low0;
-    DoubleVector low3 = low0;
-    DoubleVector high3 = low0;
-    int quarter = Vectors.F.loopBound(count / 4);
-    long apart = quarter * 4L;
-    for (int i = 0; i < quarter; i += STEP) {
-      long here = at + i * 4L;
-      FloatVector v = Vectors.load(g, here);
+    DoubleVector low = DoubleVector.zero(D);
+    DoubleVector high = low;
+    int bound = Vectors.F.loopBound(count);
+    for (int i = 0; i < bound; i += STEP) {
+      FloatVector v = Vectors.load(g, at + i * 4L);
       DoubleVector a = (DoubleVector) v.convertShape(VectorOperators.F2D, D, 0);
       DoubleVector b = (DoubleVector) v.convertShape(VectorOperators.F2D, D, 1);
-      low0 = a.fma(a, low0);
-      high0 = b.fma(b, high0);
-      v = Vectors.load(g, here + apart);
-      a = (DoubleVector) v.convertShape(VectorOperators.F2D, D, 0);
-      b = (DoubleVector) v.convertShape(VectorOperators.F2D, D, 1);
-      low1 = a.fma(a, low1);
-      high1 = b.fma(b, high1);
-      v = Vectors.load(g, here + 2 * apart);
-      a = (DoubleVector) v.convertShape(VectorOperators.F2D, D, 0);
-      b = (DoubleVector) v.convertShape(VectorOperators.F2D, D, 1);
-      low2 = a.fma(a, low2);
-      high2 = b.fma(b, high2);
-      v = Vectors.load(g, here + 3 * apart);
-      a = (DoubleVector) v.convertShape(VectorOperators.F2D, D, 0);
-      b = (DoubleVector) v.convertShape(VectorOperators.F2D, D, 1);
-      low3 = a.fma(a, low3);
-      high3 = b.fma(b, high3);
+      low = a.fma(a, low);
+      high = b.fma(b, high);
     }
-    low0.add(high0)
-        .add(low1.add(high1))
-        .add(low2.add(high2).add(low3.add(high3)))
-        .intoArray(lanes, 0);
+    low.add(high).intoArray(lanes, 0);
     double sum = 0;
     for (int i = 0; i < D.length(); i++) {
       sum += lanes[i];
     }
-    for (int i = 4 * quarter; i < count; i++) {
+    for (int i = bound; i < count; i++) {
       double x = g.get(JAVA_FLOAT, at + i * 4L);
       sum += x * x;
     }
