@@ -76,16 +76,17 @@ class AttentionDropout {
     return t;
   }
 
-  /// Whether one weight is kept, for kernels that have no lanes to share a block with.
-  DEVICE bool keeps(int query, int key) const {
-    if (!ACTIVE) {
-      return true;
+  /// Eight bits of one Philox block (0 .. 31) of a tile, set where a weight is kept: query half 0 with keys 2c, 2c+1, 2c+8,
+  /// 2c+9, then query half 1.
+  DEVICE unsigned kept(int tile_i, int tile_j, int block) const {
+    const PhiloxBlock words = draw(tile_i, tile_j, block);
+    unsigned bits = 0;
+#pragma unroll
+    for (int lane = 0; lane < 8; lane++) {
+      const int bit = (lane >> 1 & 1) * 4 + (lane >> 2) * 2 + (lane & 1);
+      bits |= (words.lane(lane) >= dropout_.threshold ? 1u : 0u) << bit;
     }
-    const PhiloxBlock block = draw(query >> 4, key >> 4, ((query & 7) << 2) + ((key & 7) >> 1));
-    const unsigned low = query & 8 ? block.word[1] : block.word[0];
-    const unsigned high = query & 8 ? block.word[3] : block.word[2];
-    const unsigned word = key & 8 ? high : low;
-    return (key & 1 ? word >> 16 : word & 0xffffu) >= dropout_.threshold;
+    return bits;
   }
 
  private:
