@@ -10,6 +10,7 @@ import io.gptjava.cuda.device.CudaDevice;
 
 /** {@link Ops} on the device: each group of ops in a class of its own. */
 final class CudaOps implements Ops, AutoCloseable {
+  private final CudaAttention attention;
   private final CudaEmbedding embedding;
   private final CudaNorm norm;
   private final CudaLinear linear;
@@ -18,6 +19,7 @@ final class CudaOps implements Ops, AutoCloseable {
   private final CudaOptimizer optimizer;
 
   CudaOps(CudaDevice device, CudaStepControl control, Blas blas) {
+    attention = new CudaAttention(device, control);
     embedding = new CudaEmbedding(device, control);
     norm = new CudaNorm(device, control);
     linear = new CudaLinear(blas);
@@ -151,7 +153,7 @@ final class CudaOps implements Ops, AutoCloseable {
       Dropout dropout,
       Tensor out,
       Tensor logSumExp) {
-    throw new UnsupportedOperationException("attention");
+    attention.attention(qkv, firstVisibleOrNull, heads, dropout, out, logSumExp);
   }
 
   @Override
@@ -165,18 +167,19 @@ final class CudaOps implements Ops, AutoCloseable {
       Dropout dropout,
       Tensor dQkv,
       Tensor workspace) {
-    throw new UnsupportedOperationException("attention");
+    attention.attentionBackward(
+        dOut, qkv, out, logSumExp, firstVisibleOrNull, heads, dropout, dQkv, workspace);
   }
 
   @Override
   public long attentionBackwardWorkspace(int batch, int sequence, int width, int heads) {
-    throw new UnsupportedOperationException("attention");
+    return attention.attentionBackwardWorkspace(batch, sequence, width, heads);
   }
 
   @Override
   public void cachedAttention(
       Tensor qkv, Tensor keyCache, Tensor valueCache, int firstPosition, Tensor out) {
-    throw new UnsupportedOperationException("attention");
+    attention.cachedAttention(qkv, keyCache, valueCache, firstPosition, out);
   }
 
   @Override
