@@ -111,7 +111,7 @@ DEVICE void attend(const T* __restrict__ qkv, T* key_cache, T* value_cache, T* _
   const float scale = 1.0f / sqrtf(static_cast<float>(head_size));
   float q[SIZE] = {};
   if (has_columns) {
-    load_floats(query.q + column, q);
+    unpack(load(query.q + column), q);
   }
 
   Softmax<SIZE> softmax;
