@@ -7,8 +7,8 @@ import java.util.Set;
 
 /**
  * The kernels that serve one dtype and head size, with or without dropout, and how they are
- * launched: those on tensor cores for bf16 and the usual head sizes, the plain ones otherwise. Launch
- * shapes are those of {@code kernels/include/attention_kernels.cuh} and {@code
+ * launched: those on tensor cores for bf16 and the usual head sizes, the plain ones otherwise.
+ * Launch shapes are those of {@code kernels/include/attention_kernels.cuh} and {@code
  * kernels/src/attention_plain.cu}.
  */
 final class AttentionPlan {
@@ -35,7 +35,9 @@ final class AttentionPlan {
     plain = key.dtype() != DType.BF16 || !TENSOR_CORE_SIZES.contains(size);
     String suffix = CudaOperands.suffix(key.dtype());
     String name =
-        plain ? "plain_%s_" + slice() + suffix : "%s_" + size + (key.dropout() ? "_dropout" : "") + suffix;
+        plain
+            ? "plain_%s_" + slice() + suffix
+            : "%s_" + size + (key.dropout() ? "_dropout" : "") + suffix;
     forward = device.kernel("attention_" + name.formatted("forward"));
     queryGradient = device.kernel("attention_" + name.formatted("query_gradient"));
     keyGradient = device.kernel("attention_" + name.formatted("key_gradient"));
@@ -63,7 +65,9 @@ final class AttentionPlan {
     return plain ? 256 : 128;
   }
 
-  /** Threads of a block for the key gradient: more warps of fewer keys where registers are short. */
+  /**
+   * Threads of a block for the key gradient: more warps of fewer keys where registers are short.
+   */
   int keyThreads() {
     return plain || key.headSize() > (key.dropout() ? 32 : 64) ? 256 : 128;
   }

@@ -165,8 +165,7 @@ final class CudaAttention {
 
   private static void launch(
       Kernel kernel, AttentionPlan plan, Shape s, int threads, int sharedBytes) {
-    kernel.launch(
-        plan.blocks(s.allHeads(), s.sequence()), plan.slices(), 1, threads, sharedBytes);
+    kernel.launch(plan.blocks(s.allHeads(), s.sequence()), plan.slices(), 1, threads, sharedBytes);
   }
 
   void cachedAttention(
