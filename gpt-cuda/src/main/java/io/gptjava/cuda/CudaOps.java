@@ -10,7 +10,6 @@ import io.gptjava.cuda.device.CudaDevice;
 
 /** {@link Ops} on the device: each group of ops in a class of its own. */
 final class CudaOps implements Ops, AutoCloseable {
-  private final CudaAttention attention;
   private final CudaEmbedding embedding;
   private final CudaNorm norm;
   private final CudaAttention attention;
@@ -20,7 +19,6 @@ final class CudaOps implements Ops, AutoCloseable {
   private final CudaOptimizer optimizer;
 
   CudaOps(CudaDevice device, CudaStepControl control, Blas blas) {
-    attention = new CudaAttention(device, control);
     embedding = new CudaEmbedding(device, control);
     norm = new CudaNorm(device, control);
     attention = new CudaAttention(device, control);
