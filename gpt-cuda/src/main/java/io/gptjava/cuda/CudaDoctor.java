@@ -81,7 +81,9 @@ public final class CudaDoctor {
     String version = support.blasVersion().map(CudaDoctor::blasVersion).orElse("");
     // Only cuBLASLt tells its version without opening a device; both are of one release.
     add(search.name(), version.isEmpty() ? library.path() : version + ", " + library.path());
-    if (search.name().equals(CublasApi.NAME) && !library.path().contains(".so.12")) {
+    boolean other =
+        library.path().contains("libcublas.so.") && !library.path().contains("libcublas.so.12");
+    if (search.name().equals(CublasApi.NAME) && other) {
       add("--blas jcuda", "not with this cuBLAS: JCuda needs libcublas.so.12");
     }
   }
