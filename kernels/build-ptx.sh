@@ -41,7 +41,7 @@ skip() {
 # compile SOURCE ARCHITECTURE OUTPUT. Version 8.0 of PTX is what every driver for CUDA 12 loads.
 compile() {
   "$nvcc" -ptx -std=c++17 "-arch=compute_$2" -Iinclude "$1" -o "$3.new"
-  sed -e 's/^\.version .*/.version 8.0/' "$3.new" >"$3"
+  sed -e 's/^\.version .*/.version 8.0/' -e '/^[[:space:]]*\/\/ \(begin\|end\) inline asm$/d' "$3.new" >"$3"
   rm "$3.new"
 }
 

@@ -45,7 +45,6 @@ public final class CudaDevice implements AutoCloseable {
   private final PtxLibrary ptx;
   private final Optional<NvtxApi> nvtx;
   private final Stream stream;
-  private Thread current;
   private boolean closed;
 
   private CudaDevice(BackendOptions options, LibraryFinder libraries, DriverApi driver) {
@@ -148,13 +147,12 @@ public final class CudaDevice implements AutoCloseable {
     }
   }
 
-  /** Makes this device's context current on the calling thread, if another thread used it last. */
+  /**
+   * Makes this device's context current on the calling thread. Always asked of the driver, which
+   * answers in nanoseconds: only it knows what other devices did on this thread.
+   */
   public void makeCurrent() {
-    Thread thread = Thread.currentThread();
-    if (thread != current) {
-      driver.setCurrentContext(context);
-      current = thread;
-    }
+    driver.setCurrentContext(context);
   }
 
   /** The stream that kernels run on. */
