@@ -79,6 +79,32 @@ final class CudaBackendTest {
     assertEquals(Failure.DEVICE, e.failure());
   }
 
+  /** One thread, two backends on the same GPU: closing one leaves the other as it was. */
+  @Test
+  void severalMayBeOpen() {
+    BackendOptions options = CudaUnderTest.options();
+    try (Backend first = new CudaBackend(options);
+        Arena arena = Arena.ofConfined()) {
+      Tensor tensor = Tensor.of(first.allocate("test", 4), 0, DType.F32, 1);
+      Runnable fill = first.recording(() -> first.ops().fill(tensor, 2));
+      fill.run();
+      for (int i = 0; i < 2; i++) {
+        try (Backend second = new CudaBackend(options)) {
+          Tensor other = Tensor.of(second.allocate("test", 4), 0, DType.F32, 1);
+          second.ops().fill(other, 3);
+          fill.run();
+          MemorySegment host = arena.allocate(ValueLayout.JAVA_FLOAT);
+          second.download(other, host);
+          assertEquals(3, host.get(ValueLayout.JAVA_FLOAT, 0));
+        }
+        first.ops().fill(tensor, i);
+        MemorySegment host = arena.allocate(ValueLayout.JAVA_FLOAT);
+        first.download(tensor, host);
+        assertEquals(i, host.get(ValueLayout.JAVA_FLOAT, 0));
+      }
+    }
+  }
+
   /** With {@code --sync-kernels} nothing is recorded, so that an error names its kernel. */
   @Test
   void syncKernelsIssuesEveryTime() {
