@@ -89,6 +89,7 @@ bool Worker::run_block(uint3 block) {
     async_[i].groups.clear();
     async_[i].done = 0;
     async_[i].done_groups = 0;
+    barriers_[i] = 0;  // so that all agree on the object, also with threads that the last block did not have
   }
   shared_.begin_block();
   release(&start_sync_);

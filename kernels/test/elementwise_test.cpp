@@ -161,8 +161,10 @@ TEST(elementwise_column_sums) {
 TEST(elementwise_softmax) {
   for (const auto& [rows, columns] : {std::pair(1, 1), std::pair(3, 17), std::pair(5, 1003), std::pair(2, 4096)}) {
     for (const unsigned threads : {32u, 256u, 1024u}) {
-      softmax_of<float>(rows, columns, threads);
-      softmax_of<bf16>(rows, columns, threads);
+      if (THOROUGH || threads < 1024) {
+        softmax_of<float>(rows, columns, threads);
+        softmax_of<bf16>(rows, columns, threads);
+      }
     }
   }
 }

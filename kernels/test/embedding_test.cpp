@@ -173,8 +173,10 @@ TEST(embedding_sort_is_stable) {
       }
       tokens[0] = -1;
       tokens[rows / 2] = vocabulary + 1;
-      check_sort(tokens.copy(), vocabulary, 256);
       check_sort(tokens.copy(), vocabulary, 768);
+      if (THOROUGH) {
+        check_sort(tokens.copy(), vocabulary, 256);
+      }
     }
   }
 }

@@ -102,7 +102,10 @@ TEST(optimizer_norm_and_clip_factor) {
 TEST(optimizer_skips_and_halts) {
   const Array<Chunk> chunks = chunks_of_ranges();
   for (const double bad : {static_cast<double>(NAN), static_cast<double>(INFINITY), -static_cast<double>(INFINITY)}) {
-    for (const size_t place : {0, 64, 126, 128, 128 + 8192, 128 + 8999, 9152 + 8192}) {
+    for (const size_t place : {0, 126, 64, 128, 128 + 8192, 128 + 8999, 9152 + 8192}) {
+      if (!THOROUGH && place > 126) {
+        continue;
+      }
       for (const bool halt : {false, true}) {
         Array<StepControl> control = step_control();
         control[0].updates = 5;

@@ -6,6 +6,13 @@
 
 namespace kernel_test {
 
+/// Whether there is time for every combination: not under ThreadSanitizer, where a barrier of a block costs hundreds of µs.
+#ifdef GPT_EMULATOR_TSAN
+constexpr bool THOROUGH = false;
+#else
+constexpr bool THOROUGH = true;
+#endif
+
 template <typename T>
 constexpr const char* SUFFIX = "_f32";
 template <>
