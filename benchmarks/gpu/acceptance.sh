@@ -225,7 +225,7 @@ step_peers() {
 step_textbook() {
   [ -n "$text" ] || skip "no text: give one with --text, or to bundle.sh"
   local run_folder=$work/textbook length=(--epochs 10)
-  [ "$tiny" = no ] || length=(--layers 1 --heads 2 --width 32 --context-length 16 --epochs 1 --steps 2 --sample-every 0)
+  [ "$tiny" = no ] || length=(--layers 1 --heads 2 --width 32 --context-length 16 --steps 2 --sample-every 0)
   run "$gpt" train --preset textbook --backend "$backend" --data "$text" "${length[@]}" --save-every 0 --out "$run_folder"
   local status=$?
   if [ -f "$run_folder/metrics.jsonl" ]; then
@@ -334,7 +334,6 @@ export XDG_CACHE_HOME=$work/cache
   [ "$device" = cuda ] || field mode "On --device $device: a trial of the script. Nothing here is a timing of a GPU."
 } >"$work/run.tsv"
 
-# After each step, so that what is there survives if this script is killed.
 report() {
   main_class report "$work" "$out" || echo "the report could not be written" >&2
   tar -czf "$out/acceptance-logs.tar.gz" -C "$work" run.tsv steps 2>/dev/null
@@ -389,7 +388,9 @@ for name in ${steps//,/ }; do
       field reason "$(grep -v '^[[:space:]]*$' "$folder/log" | tail -n 1 | cut -c 1-300)"
   } >"$folder/step.tsv"
   echo "$status after $((SECONDS - begin)) s$([ ! -f "$folder/reason" ] || echo ": $(cat "$folder/reason")")"
-  report
+  # After each step, so that what is there survives if this script is killed.
+  [ "$tiny" = yes ] || report
 done
+report
 echo "Report: $out/acceptance.md"
 exit $result

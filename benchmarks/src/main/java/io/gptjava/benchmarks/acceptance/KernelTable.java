@@ -23,7 +23,8 @@ final class KernelTable {
             ceilings.path("copy_gbps").asDouble(),
             ceilings.path("matmul_size").asInt(),
             ceilings.path("matmul_tflops").asDouble()));
-    text.append("| op | calls a step | ms median | min | p95 | TFLOP/s | GB/s | bound | % of it |\n");
+    text.append(
+        "| op | calls a step | ms median | min | p95 | TFLOP/s | GB/s | bound | % of it |\n");
     text.append("|---|---:|---:|---:|---:|---:|---:|---|---:|\n");
     double step = 0;
     for (JsonNode kernel : benchmark.path("kernels")) {

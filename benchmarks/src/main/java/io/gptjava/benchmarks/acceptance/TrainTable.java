@@ -87,12 +87,15 @@ final class TrainTable {
     byBatch.forEach(this::comparison);
     for (JsonNode step : peers) {
       if (step.has("error")) {
-        line(
-            "- B=%s, PyTorch %s %s: %s",
-            step.path("batch_size").asText("-"),
-            step.path("mode").asText(),
-            step.path("attention").asText(),
-            step.path("error").asText());
+        String which =
+            step.has("batch_size")
+                ? "B=%s, PyTorch %s %s"
+                    .formatted(
+                        step.path("batch_size").asText(),
+                        step.path("mode").asText(),
+                        step.path("attention").asText())
+                : "PyTorch";
+        line("- %s: %s", which, step.path("error").asText());
       }
     }
   }
@@ -109,20 +112,23 @@ final class TrainTable {
   }
 
   private void row(int batch, String name, Rounds rounds) {
+    boolean counted = rounds.lines().getFirst().has("tflops");
     double tflops = rounds.median("tflops");
     line(
-        "| %d | %s | %d | %.2f | %.1f %% | %,.0f | %.1f | %.1f %% | %s |",
+        "| %d | %s | %d | %.2f | %.1f %% | %,.0f | %s | %s | %s |",
         batch,
         name,
         rounds.lines().size(),
         rounds.median("step_ms_median"),
         100 * rounds.spread(),
         rounds.median("tokens_per_second"),
-        tflops,
-        100 * tflops / DATASHEET_TFLOPS,
-        product.isPresent()
-            ? String.format(Locale.ROOT, "%.1f %%", 100 * tflops / product.getAsDouble())
-            : "");
+        counted ? String.format(Locale.ROOT, "%.1f", tflops) : "",
+        counted ? percent(tflops / DATASHEET_TFLOPS) : "",
+        counted && product.isPresent() ? percent(tflops / product.getAsDouble()) : "");
+  }
+
+  private static String percent(double share) {
+    return String.format(Locale.ROOT, "%.1f %%", 100 * share);
   }
 
   /** Ours against each of the peers. */
