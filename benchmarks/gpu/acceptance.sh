@@ -2,7 +2,7 @@
 # Accepts gpt-java on a GPU machine that has no Java: runs from the bundle that bundle.sh makes. See README.md.
 #
 #   acceptance.sh [--out DIR] [--steps NAME,…] [--budget SECONDS] [--text FILE] [--rounds N] [--batches N,…]
-#                 [--attention NAME,…] [--device cuda|emulator|cpu] [--tiny]
+#                 [--attention NAME,…] [--device cuda|emulator|none] [--tiny]
 #   acceptance.sh --merge DIR FILE…
 #
 #   --out DIR        where acceptance.json, acceptance.md and acceptance-logs.tar.gz go (default: $OUT, else ./results)
@@ -12,7 +12,8 @@
 #   --rounds N       rounds of the comparison with PyTorch (default 2)
 #   --batches        batch sizes of the comparison (default 1,4,16,64)
 #   --attention      PyTorch's attention in the comparison (default cudnn); the peers step tries them all
-#   --device         emulator: the host emulator in GPT_CUDA_LIBRARY, cpu: no CUDA at all; for trials of this script
+#   --device         for trials of this script: emulator is the host emulator in GPT_CUDA_LIBRARY; with none, the
+#                    reference backend takes the GPU's place
 #   --tiny           tiny sizes, for trials of this script
 #   --merge          one report of several runs' acceptance.json
 #
@@ -304,8 +305,8 @@ case $device in
   emulator)
     backend=cuda properties=-Dgpt.cuda.emulator=${GPT_CUDA_LIBRARY:?is the host emulator with --device emulator}
     ;;
-  cpu) backend=cpu properties=-Dgpt.cuda.emulator=none ;;
-  *) fail "--device $device is none of cuda, emulator, cpu" ;;
+  none) backend=reference properties=-Dgpt.cuda.emulator=none ;;
+  *) fail "--device $device is not one of cuda, emulator, none" ;;
 esac
 if [ -n "$text" ]; then
   [ -f "$text" ] || fail "--text $text does not exist"
