@@ -10,12 +10,18 @@ import java.util.Map;
  * @param out standard output
  * @param err standard error
  * @param terminal whether a person watches {@code out}
+ * @param program how the user called it, for commands to go on with
  */
 public record CliContext(
-    Map<String, String> environment, PrintStream out, PrintStream err, boolean terminal) {
+    Map<String, String> environment,
+    PrintStream out,
+    PrintStream err,
+    boolean terminal,
+    String program) {
   /** That of this process. */
   static CliContext ofProcess() {
     boolean terminal = System.console() != null && System.console().isTerminal();
-    return new CliContext(System.getenv(), System.out, System.err, terminal);
+    String program = System.getProperty("gpt.program", "gpt"); // the launcher knows
+    return new CliContext(System.getenv(), System.out, System.err, terminal, program);
   }
 }

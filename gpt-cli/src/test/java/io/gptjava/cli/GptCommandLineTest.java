@@ -24,6 +24,11 @@ final class GptCommandLineTest {
       value = {
         "train --batchsize 4; 2; Unknown option --batchsize; did you mean --batch-size?",
         "train --no-shufle; 2; did you mean --no-shuffle?",
+        "train --data none.txt --batchsize 4; 2; Unknown option --batchsize; did you mean",
+        "train --data --steps 4; 2; Missing required parameter for option '--data' (PATH)",
+        "evaluate none --data x --batchsize 4; 2; Unknown option --batchsize; did you mean",
+        "plot none --out x.svg --learningrate; 2; did you mean --learning-rate?",
+        "train --beta2 1; 2; --beta2 1 must be less than 1",
         "tran; 2; Unknown command tran; did you mean train?",
         "train --lr; 2; --lr",
         "train --lr fast; 2; --lr fast is not a number",
@@ -141,6 +146,13 @@ final class GptCommandLineTest {
 
   private static String line(String text, String start) {
     return text.lines().filter(line -> line.startsWith(start)).findFirst().orElseThrow();
+  }
+
+  @Test
+  void pathsOfOneFlagAddUp() {
+    Cli cli = Cli.run("train", "--dry-run", "--data", "a", "b", "--steps", "1", "--data=c");
+    assertEquals(3, cli.code(), cli.err());
+    assertTrue(line(cli.out(), "data ").matches("data +a b c +flag"), cli.out());
   }
 
   @Test

@@ -77,7 +77,8 @@ final class TrainAndResumeTest {
 
     Cli finished = Cli.run("resume", run.toString());
     assertEquals(0, finished.code(), finished.err());
-    assertTrue(finished.out().contains("finished"), finished.out());
+    assertTrue(finished.out().contains("is finished (4 steps)"), finished.out());
+    assertEquals(finished, Cli.run("resume", run.toString(), "--from", "4"));
 
     Cli greedy =
         Cli.run(
@@ -159,6 +160,49 @@ final class TrainAndResumeTest {
     assertEquals(0, train(plain).code());
     byte[] fromShards = Files.readAllBytes(run.resolve("checkpoints/000002/model.safetensors"));
     assertEquals(-1, java.util.Arrays.mismatch(fromText, fromShards));
+  }
+
+  @Test
+  void shardsOfBothSplitsAreListedAndSaidHowToUse() throws IOException {
+    Path shards = folder.resolve("two splits");
+    Cli tokenize =
+        Cli.run("tokenize", text.toString(), "--out", shards.toString(), "--train-ratio", "0.5");
+    assertEquals(0, tokenize.code(), tokenize.err());
+    assertEquals(
+        "Train with: ./gpt train --data '%s/train_*.bin' --val-data '%s/val_*.bin'\n"
+            .formatted(shards, shards),
+        tokenize.err());
+    Cli inspect = Cli.run("inspect", shards.toString());
+    assertEquals(0, inspect.code(), inspect.err());
+    assertTrue(inspect.out().contains("val_000000.bin"), inspect.out());
+    Cli nothing = Cli.run("inspect", folder.toString());
+    assertEquals(3, nothing.code());
+    assertEquals("", nothing.out());
+  }
+
+  @Test
+  void aRunThatStoppedByItselfSaysSo() throws IOException {
+    String[] patient = {
+      "--steps", "9", "--lr", "0", "--eval-every", "1", "--stop-after-no-improvement", "2"
+    };
+    assertEquals(0, train(patient).code());
+    Cli resume = Cli.run("resume", run.toString());
+    assertEquals(0, resume.code(), resume.err());
+    assertEquals(
+        run + " stopped by itself after 3 of 9 steps: no improvement; nothing to do\n",
+        resume.out());
+  }
+
+  @Test
+  void theCommandToGoOnWithCanBeCopied() throws IOException {
+    run = folder.resolve("run of mine");
+    Cli train =
+        train(
+            "--steps", "1", "--eval-every", "0", "--sample-every", "0", "--sample-prompt", "It's");
+    assertEquals(0, train.code(), train.err());
+    assertTrue(
+        train.out().endsWith("./gpt generate '%s' --prompt 'It'\\''s'\n".formatted(run)),
+        train.out());
   }
 
   @Test

@@ -3,6 +3,7 @@ package io.gptjava.cli.command;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gptjava.cli.CliContext;
+import io.gptjava.cli.config.PathParameters;
 import io.gptjava.cli.model.Models;
 import io.gptjava.core.Backend;
 import io.gptjava.core.GptConfig;
@@ -40,6 +41,7 @@ public final class EvaluateCommand implements Callable<Integer> {
       names = "--data",
       required = true,
       arity = "1..*",
+      parameterConsumer = PathParameters.class,
       paramLabel = "PATH",
       description = "Text files, directories, globs or .bin shards.")
   private List<Path> data;

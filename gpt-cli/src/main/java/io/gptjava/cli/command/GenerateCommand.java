@@ -34,7 +34,7 @@ import picocli.CommandLine.Parameters;
       "",
       "Examples",
       "  gpt generate runs/2026-01-31-story --prompt \"The lighthouse\"",
-      "  gpt generate gpt2/ --prompt \"Once upon a time\" --temperature 0 --max-new-tokens 30"
+      "  gpt generate gpt2/ --prompt \"Once upon a time\" --temperature 0"
     })
 public final class GenerateCommand implements Callable<Integer> {
   private final CliContext context;

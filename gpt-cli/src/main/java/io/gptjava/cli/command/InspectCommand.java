@@ -15,19 +15,23 @@ import io.gptjava.train.run.Checkpoint;
 import io.gptjava.train.run.Checkpoints;
 import io.gptjava.train.run.RunHistory;
 import io.gptjava.train.run.RunState;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 
 /** Shows what is in a file or folder. */
 @Command(
     name = "inspect",
-    description = "Shows what is in a run, a checkpoint or model folder, a .safetensors or a .bin.")
+    description =
+        "Shows what is in a run, a checkpoint or model folder, a .safetensors, a .bin token shard or"
+            + " a folder of them.")
 public final class InspectCommand implements Callable<Integer> {
   private static final int SHOWN_TOKENS = 32;
 
@@ -52,8 +56,10 @@ public final class InspectCommand implements Callable<Integer> {
       tensors(path);
     } else if (Files.isDirectory(path) && Models.isRun(path)) {
       run();
-    } else if (Files.isDirectory(path)) {
+    } else if (Files.isRegularFile(path.resolve("config.json"))) {
       model();
+    } else if (Files.isDirectory(path)) {
+      shards();
     } else {
       throw new GptException(
           Failure.DATA,
@@ -71,6 +77,31 @@ public final class InspectCommand implements Callable<Integer> {
       row("tokens", "%,d", file.size());
       row("begins", "%s", encoder.decode(first).replace('\n', ' '));
     }
+  }
+
+  /** All shards of a folder. */
+  private void shards() {
+    List<Path> files;
+    try (Stream<Path> entries = Files.list(path)) {
+      files = entries.filter(file -> file.toString().endsWith(".bin")).sorted().toList();
+    } catch (IOException e) {
+      throw new GptException(
+          Failure.DATA, "%s cannot be read: %s".formatted(path, e.getMessage()), e);
+    }
+    if (files.isEmpty()) {
+      throw new GptException(
+          Failure.DATA,
+          path + " is not a run, a model folder or a folder of .bin token shards; check the path");
+    }
+    row("kind", "token shards");
+    long tokens = 0;
+    for (Path file : files) {
+      try (TokenFile shard = TokenFile.open(file, new Gpt2Tokenizer().vocabularySize())) {
+        row("  " + file.getFileName(), "%,d", shard.size());
+        tokens += shard.size();
+      }
+    }
+    row("tokens", "%,d", tokens);
   }
 
   private void tensors(Path file) {
@@ -150,7 +181,7 @@ public final class InspectCommand implements Callable<Integer> {
     context
         .out()
         .println(
-            String.format(Locale.ROOT, "%-16s ", name)
+            String.format(Locale.ROOT, "%-18s ", name)
                 + String.format(Locale.ROOT, format, values));
   }
 }

@@ -1,8 +1,7 @@
 package io.gptjava.cli.command;
 
 import io.gptjava.cli.CliContext;
-import io.gptjava.core.Failure;
-import io.gptjava.core.GptException;
+import io.gptjava.cli.config.PathParameters;
 import io.gptjava.train.plot.Chart;
 import io.gptjava.train.plot.LossPlot;
 import io.gptjava.train.run.RunHistory;
@@ -30,6 +29,7 @@ public final class PlotCommand implements Callable<Integer> {
   @Option(
       names = "--out",
       arity = "1..*",
+      parameterConsumer = PathParameters.class,
       paramLabel = "FILE",
       description = "Files to draw into; the endings svg, png, pdf or html choose the format.")
   private List<Path> out = List.of();
@@ -58,11 +58,7 @@ public final class PlotCommand implements Callable<Integer> {
       throw Usage.error("%d runs need a place for their chart; add --out FILE", runs.size());
     }
     Path run = runs.getFirst();
-    LossPlot.write(histories.getFirst(), run)
-        .ifPresent(
-            problem -> {
-              throw new GptException(Failure.DEVICE, problem);
-            });
+    LossPlot.draw(histories.getFirst(), run);
     context.out().println("%s and learning-rate: svg, png, pdf".formatted(run.resolve("loss")));
     return 0;
   }

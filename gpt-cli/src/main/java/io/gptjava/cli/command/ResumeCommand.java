@@ -76,11 +76,8 @@ public final class ResumeCommand implements Callable<Integer> {
               : run + " does not exist; runs are below the folder runs");
     }
     Optional<RunState> state = RunState.read(run);
-    if (from == null && state.isPresent() && state.get().finished()) {
-      context
-          .out()
-          .println(
-              "%s is finished (%d steps); nothing to do".formatted(run, state.get().totalSteps()));
+    if (state.isPresent() && state.get().finished() && isAtEnd(state.get())) {
+      context.out().println(finished(state.get()));
       return 0;
     }
     ResolvedSettings settings =
@@ -90,6 +87,18 @@ public final class ResumeCommand implements Callable<Integer> {
     TrainConfig config = TrainConfigs.from(settings, Models::config);
     OptionalLong step = from == null ? OptionalLong.empty() : OptionalLong.of(from);
     return new TrainingSession(context, settings, config).resume(run, step);
+  }
+
+  private boolean isAtEnd(RunState state) {
+    return from == null || state.lastCheckpoint().equals(OptionalLong.of(from));
+  }
+
+  private String finished(RunState state) {
+    long steps = state.lastCheckpoint().orElse(state.totalSteps());
+    return steps == state.totalSteps()
+        ? "%s is finished (%d steps); nothing to do".formatted(run, steps)
+        : "%s stopped by itself after %d of %d steps: %s; nothing to do"
+            .formatted(run, steps, state.totalSteps(), state.status());
   }
 
   private Layer changes() {

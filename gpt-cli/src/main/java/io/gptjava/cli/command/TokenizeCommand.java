@@ -1,6 +1,7 @@
 package io.gptjava.cli.command;
 
 import io.gptjava.cli.CliContext;
+import io.gptjava.cli.ShellWords;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
 import io.gptjava.core.tokenizer.Gpt2Tokenizer;
@@ -12,6 +13,7 @@ import io.gptjava.train.data.TokenSource;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -85,12 +87,44 @@ public final class TokenizeCommand implements Callable<Integer> {
     TextEncoder encoder = new Gpt2Tokenizer();
     int workers = threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
     long cut = trainRatio == 1 ? corpus.characters() : corpus.splitAt(trainRatio);
+    boolean created = !Files.exists(out);
     createFolder();
-    write("train", corpus.tokens(encoder, 0, cut, workers));
-    if (cut < corpus.characters()) {
-      write("val", corpus.tokens(encoder, cut, corpus.characters(), workers));
+    List<Path> written = new ArrayList<>();
+    try {
+      write("train", corpus.tokens(encoder, 0, cut, workers), written);
+      if (cut < corpus.characters()) {
+        write("val", corpus.tokens(encoder, cut, corpus.characters(), workers), written);
+        context
+            .err()
+            .println(
+                "Train with: "
+                    + ShellWords.join(
+                        context.program(),
+                        "train",
+                        "--data",
+                        out.resolve("train_*.bin").toString(),
+                        "--val-data",
+                        out.resolve("val_*.bin").toString()));
+      }
+    } catch (RuntimeException e) {
+      remove(written, created, e);
+      throw e;
     }
     return 0;
+  }
+
+  /** Part of a data set would pass for all of it. */
+  private void remove(List<Path> written, boolean created, RuntimeException cause) {
+    try {
+      for (Path file : written) {
+        Files.delete(file);
+      }
+      if (created) {
+        Files.delete(out);
+      }
+    } catch (IOException e) {
+      cause.addSuppressed(e);
+    }
   }
 
   private void createFolder() throws IOException {
@@ -107,13 +141,14 @@ public final class TokenizeCommand implements Callable<Integer> {
     }
   }
 
-  private void write(String split, TokenSource tokens) {
+  private void write(String split, TokenSource tokens, List<Path> written) {
     long shards = Math.max(1, Math.ceilDiv(tokens.size(), shardTokens));
     for (long i = 0; i < shards; i++) {
       Path file = out.resolve("%s_%06d.bin".formatted(split, i));
       long from = i * shardTokens;
       TokenSource part = tokens.slice(from, Math.min(from + shardTokens, tokens.size()));
       TokenFile.write(file, part);
+      written.add(file);
       context.out().println(String.format(Locale.ROOT, "%s: %,d tokens", file, part.size()));
     }
   }

@@ -47,6 +47,7 @@ public final class FlagOptions {
           option
               .type(String[].class)
               .arity("1..*")
+              .parameterConsumer(new PathParameters())
               .paramLabel(setting.placeholder())
               .hideParamSyntax(false)
               .build();
@@ -72,8 +73,14 @@ public final class FlagOptions {
   public static Layer layer(ParseResult parsed) {
     Layer layer = new Layer();
     for (Setting setting : Settings.withFlags()) {
-      if (parsed.hasMatchedOption(setting.flag())) {
-        Object value = parsed.matchedOption(setting.flag()).getValue();
+      OptionSpec option = parsed.commandSpec().findOption(setting.flag());
+      // In a group, picocli does not count an option as matched that takes its own parameters.
+      boolean given =
+          setting.type() == SettingType.PATHS
+              ? option != null && option.getValue() != null
+              : parsed.hasMatchedOption(setting.flag());
+      if (given) {
+        Object value = option.getValue();
         List<String> values = new ArrayList<>();
         if (value instanceof String[] several) {
           values.addAll(Arrays.asList(several));

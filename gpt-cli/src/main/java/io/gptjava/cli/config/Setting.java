@@ -71,6 +71,7 @@ public record Setting(
 
   /** What help shows for the value. */
   public String placeholder() {
-    return choices.isEmpty() ? type.placeholder() : String.join("|", choices);
+    String one = choices.isEmpty() ? type.placeholder() : String.join("|", choices);
+    return type == SettingType.CHOICES ? one + ",…" : one;
   }
 }

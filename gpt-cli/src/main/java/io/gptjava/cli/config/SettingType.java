@@ -145,24 +145,26 @@ public enum SettingType {
 
   /** Reads a cadence. */
   static Cadence parseCadence(String name, String text) {
+    List<String> parts = Arrays.stream(text.split(",", -1)).map(String::strip).toList();
+    boolean epoch = parts.contains("epoch");
+    List<String> counts = parts.stream().filter(part -> !part.equals("epoch")).toList();
+    if (parts.size() > 2 || counts.size() > 1 || parts.size() - counts.size() > 1) {
+      throw notACadence(name, text);
+    }
     int steps = 0;
-    boolean epoch = false;
-    for (String part : text.split(",", -1)) {
-      if (part.strip().equals("epoch")) {
-        epoch = true;
-      } else {
-        try {
-          steps = Integer.parseInt(part.strip());
-        } catch (NumberFormatException e) {
-          throw wrong(
-              name, text, "is not N, epoch or N,epoch (every N steps, after each epoch, both)");
-        }
-        if (steps < 0) {
-          throw wrong(name, text, "must be at least 0; 0 is never");
-        }
-      }
+    try {
+      steps = counts.isEmpty() ? 0 : Integer.parseInt(counts.getFirst());
+    } catch (NumberFormatException e) {
+      throw notACadence(name, text);
+    }
+    if (steps < 0) {
+      throw wrong(name, text, "must be at least 0; 0 is never");
     }
     return new Cadence(steps, epoch);
+  }
+
+  private static GptException notACadence(String name, String text) {
+    return wrong(name, text, "is not N, epoch or N,epoch (every N steps, after each epoch, both)");
   }
 
   private static GptException wrong(String name, String text, String reason) {

@@ -16,9 +16,16 @@ public final class Suggestions {
   }
 
   private static boolean near(String word, String candidate) {
-    int allowed = Math.max(1, Math.min(word.length(), candidate.length()) / 3 + 1);
-    return distance(word, candidate) <= allowed
-        || word.length() >= 3 && (candidate.startsWith(word) || word.startsWith(candidate));
+    String a = withoutPrefix(word);
+    String b = withoutPrefix(candidate);
+    int allowed = (Math.min(a.length(), b.length()) + 1) / 3;
+    return distance(word, candidate) <= Math.max(1, allowed)
+        || Math.min(a.length(), b.length()) >= 3 && (b.startsWith(a) || a.startsWith(b));
+  }
+
+  /** Every option or variable has it, so it says nothing about what was meant. */
+  private static String withoutPrefix(String word) {
+    return word.replaceFirst("^(--?|GPT_)", "");
   }
 
   /**

@@ -183,7 +183,8 @@ public final class TrainConfigs {
   private OptimizerConfig optimizer() {
     for (String beta : List.of("beta1", "beta2")) {
       if (settings.number(beta) >= 1) {
-        throw usage(settings.spelled(beta) + " must be less than 1");
+        throw usage(
+            "%s %s must be less than 1".formatted(settings.spelled(beta), settings.text(beta)));
       }
     }
     double peak = settings.number("lr");

@@ -4,12 +4,15 @@ import io.gptjava.train.TrainingEvent;
 import io.gptjava.train.TrainingListener;
 import java.io.PrintStream;
 
-/** A line for every batch, and the number of the newest checkpoint at the end of an epoch. */
+/**
+ * A line for every batch, and the number of the newest checkpoint, if there is one, at the end of
+ * an epoch.
+ */
 final class BatchConsole implements TrainingListener {
   private static final String RULE = "=".repeat(69);
 
   private final PrintStream out;
-  private long checkpoint;
+  private long checkpoint = -1;
 
   BatchConsole(PrintStream out) {
     this.out = out;
@@ -18,6 +21,7 @@ final class BatchConsole implements TrainingListener {
   @Override
   public void on(TrainingEvent event) {
     switch (event) {
+      case TrainingEvent.Started e -> checkpoint = e.resumedFrom();
       case TrainingEvent.Step e ->
           out.println(
               "Epoch %d (Batch %06d): Train loss %s"
@@ -29,7 +33,10 @@ final class BatchConsole implements TrainingListener {
       }
       case TrainingEvent.Saved e -> checkpoint = e.step();
       case TrainingEvent.EpochEnded e ->
-          out.println("Epoch %d finished, checkpoint: %06d".formatted(e.epoch(), checkpoint));
+          out.println(
+              "Epoch %d finished%s"
+                  .formatted(
+                      e.epoch(), checkpoint < 0 ? "" : ", checkpoint: %06d".formatted(checkpoint)));
       default -> {}
     }
   }

@@ -14,14 +14,15 @@ public final class Consoles {
    *
    * @param style value of {@code --log-style}
    * @param terminal whether {@code out} is a terminal
+   * @param batchesPerStep micro-batches of an optimizer step
    */
   public static TrainingListener text(
-      String style, PrintStream out, PrintStream err, boolean terminal) {
+      String style, PrintStream out, PrintStream err, boolean terminal, int batchesPerStep) {
     TrainingListener console =
         switch (style) {
           case "textbook" -> new TextbookConsole(out);
           case "batch" -> new BatchConsole(out);
-          case "pipeline" -> new PipelineConsole(out);
+          case "pipeline" -> new PipelineConsole(out, batchesPerStep);
           default -> new DefaultConsole(out, terminal, System::nanoTime);
         };
     TrainingListener warnings = quiet(err);

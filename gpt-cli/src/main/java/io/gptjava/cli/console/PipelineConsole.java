@@ -10,15 +10,21 @@ final class PipelineConsole implements TrainingListener {
   private static final int LINES_PER_EPOCH = 10;
 
   private final PrintStream out;
+  private final int batchesPerStep;
   private long stepsPerEpoch = 1;
-  private long batchesPerStep = 1;
   private long batchesPerEpoch = 1;
   private double lossSum;
   private double milliseconds;
-  private int count;
+  private long count;
 
-  PipelineConsole(PrintStream out) {
+  /**
+   * A console.
+   *
+   * @param batchesPerStep micro-batches of an optimizer step; the last of an epoch may have fewer
+   */
+  PipelineConsole(PrintStream out, int batchesPerStep) {
     this.out = out;
+    this.batchesPerStep = batchesPerStep;
   }
 
   @Override
@@ -27,7 +33,6 @@ final class PipelineConsole implements TrainingListener {
       case TrainingEvent.Started e -> {
         batchesPerEpoch = e.batchesPerEpoch();
         stepsPerEpoch = Math.max(1, e.stepsPerEpoch());
-        batchesPerStep = Math.ceilDiv(batchesPerEpoch, stepsPerEpoch);
       }
       case TrainingEvent.Step e -> step(e);
       case TrainingEvent.Evaluated e ->
@@ -44,15 +49,16 @@ final class PipelineConsole implements TrainingListener {
   }
 
   private void step(TrainingEvent.Step e) {
-    lossSum += e.loss();
-    milliseconds += e.milliseconds();
-    count++;
     long done = e.stepInEpoch() + 1;
+    long batches = Math.min(done * batchesPerStep, batchesPerEpoch);
+    long own = batches - e.stepInEpoch() * batchesPerStep;
+    lossSum += e.loss() * own;
+    milliseconds += e.milliseconds();
+    count += own;
     long interval = Math.max(1, stepsPerEpoch / LINES_PER_EPOCH);
     if (done % interval != 0 && done != stepsPerEpoch) {
       return;
     }
-    long batches = Math.min(done * batchesPerStep, batchesPerEpoch);
     out.println(
         String.format(
             Locale.ROOT,
@@ -61,7 +67,7 @@ final class PipelineConsole implements TrainingListener {
             batches,
             batchesPerEpoch,
             (float) e.learningRate(),
-            milliseconds / count / batchesPerStep,
+            milliseconds / count,
             lossSum / count));
     lossSum = 0;
     milliseconds = 0;

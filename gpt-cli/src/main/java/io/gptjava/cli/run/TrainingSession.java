@@ -1,6 +1,7 @@
 package io.gptjava.cli.run;
 
 import io.gptjava.cli.CliContext;
+import io.gptjava.cli.ShellWords;
 import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.config.ResolvedSettings;
 import io.gptjava.cli.console.Consoles;
@@ -16,6 +17,7 @@ import io.gptjava.train.run.Metrics;
 import io.gptjava.train.run.TrainingRun;
 import java.io.PrintStream;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalInt;
@@ -121,7 +123,11 @@ public final class TrainingSession {
       return Consoles.quiet(context.err());
     }
     return Consoles.text(
-        settings.text("log-style"), context.out(), context.err(), context.terminal());
+        settings.text("log-style"),
+        context.out(),
+        context.err(),
+        context.terminal(),
+        config.batch().accumulate());
   }
 
   private int go(Backend backend, TrainingRun run) {
@@ -138,8 +144,8 @@ public final class TrainingSession {
       context
           .err()
           .println(
-              "Stopped after %d steps; resume with: ./gpt resume %s"
-                  .formatted(run.trainer().state().step(), run.path()));
+              "Stopped after %d steps; resume with: %s"
+                  .formatted(run.trainer().state().step(), command("resume", run)));
       return signal.orElse(0);
     }
     if (!silent()) {
@@ -147,9 +153,14 @@ public final class TrainingSession {
       out.println(
           "Run: %s (loss.svg, samples.txt, metrics.jsonl, checkpoints)".formatted(run.path()));
       out.println(
-          "Sample it with: ./gpt generate %s --prompt \"%s\""
-              .formatted(run.path(), config.watch().samplePrompt()));
+          "Sample it with: " + command("generate", run, "--prompt", config.watch().samplePrompt()));
     }
     return 0;
+  }
+
+  private String command(String name, TrainingRun run, String... more) {
+    List<String> words = new ArrayList<>(List.of(context.program(), name, run.path().toString()));
+    words.addAll(List.of(more));
+    return ShellWords.join(words.toArray(String[]::new));
   }
 }

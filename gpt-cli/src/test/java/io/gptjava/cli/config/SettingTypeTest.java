@@ -32,6 +32,10 @@ final class SettingTypeTest {
     "log, 'jsonl,cvs', did you mean csv?",
     "eval-every, often, is not N",
     "eval-every, -3, must be at least 0",
+    "eval-every, '5,5', is not N",
+    "eval-every, 'epoch,epoch', is not N",
+    "eval-every, '5,epoch,', is not N",
+    "save-every, ',', is not N",
     "out, '', is empty",
   })
   void refusesWhatDoesNotFit(String key, String text, String reason) {
@@ -54,6 +58,7 @@ final class SettingTypeTest {
     assertEquals(new Cadence(5, false), SettingType.parseCadence("x", "5"));
     assertEquals(new Cadence(0, true), SettingType.parseCadence("x", "epoch"));
     assertEquals(new Cadence(7, true), SettingType.parseCadence("x", "7,epoch"));
+    assertEquals(new Cadence(7, true), SettingType.parseCadence("x", "epoch, 7"));
     assertEquals(Cadence.NEVER, SettingType.parseCadence("x", "0"));
   }
 
@@ -63,6 +68,8 @@ final class SettingTypeTest {
     assertEquals(Optional.of("--batch-size"), Suggestions.nearest("--bacth-size", known));
     assertEquals(Optional.of("--layers"), Suggestions.nearest("--layer", known));
     assertEquals(Optional.empty(), Suggestions.nearest("--completely-different", known));
+    assertEquals(Optional.empty(), Suggestions.nearest("--foo", Set.of("--log")));
+    assertEquals(Optional.of("--lr"), Suggestions.nearest("--l", known));
     assertEquals(1, Suggestions.distance("ab", "ba"));
     assertEquals(3, Suggestions.distance("kitten", "sitting"));
   }

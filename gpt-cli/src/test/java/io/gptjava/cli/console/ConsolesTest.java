@@ -38,7 +38,7 @@ final class ConsolesTest {
   }
 
   private String play(String style) {
-    TrainingListener console = Consoles.text(style, print(out), print(err), false);
+    TrainingListener console = Consoles.text(style, print(out), print(err), false, 1);
     EVENTS.forEach(console::on);
     assertEquals("warning: look out\n", err.toString(StandardCharsets.UTF_8));
     return out.toString(StandardCharsets.UTF_8);
@@ -78,6 +78,32 @@ final class ConsolesTest {
             "| epoch   1 |     1/    2 batches | lr 4.0E-4 | ms/batch 100.00 | loss 10.500 |"),
         text);
     assertTrue(text.contains("|     2/    2 batches |"), text);
+  }
+
+  @Test
+  void batchNamesNoCheckpointThatIsNotThere() {
+    TrainingListener console = Consoles.text("batch", print(out), print(err), false, 1);
+    console.on(new TrainingEvent.Started(-1, 4, 2, 2, 1, 123, "device"));
+    console.on(new TrainingEvent.EpochEnded(1, 1));
+    console.on(new TrainingEvent.Started(3, 4, 2, 2, 1, 123, "device"));
+    console.on(new TrainingEvent.EpochEnded(3, 2));
+    assertEquals(
+        "Epoch 1 finished\nEpoch 2 finished, checkpoint: 000003\n",
+        out.toString(StandardCharsets.UTF_8));
+  }
+
+  @Test
+  void pipelineCountsMicroBatchesAndTheRemainder() {
+    TrainingListener console = Consoles.text("pipeline", print(out), print(err), false, 20);
+    console.on(new TrainingEvent.Started(-1, 4, 4, 72, 1, 123, "device"));
+    for (int i = 0; i < 4; i++) {
+      double milliseconds = i < 3 ? 200 : 60;
+      console.on(new TrainingEvent.Step(i, 1, i, 9, 4e-4, 1, false, 20 * (i + 1), milliseconds, 5));
+    }
+    String text = out.toString(StandardCharsets.UTF_8);
+    assertTrue(text.contains("|    20/   72 batches | lr 4.0E-4 | ms/batch 10.00 |"), text);
+    assertTrue(text.contains("|    60/   72 batches | lr 4.0E-4 | ms/batch 10.00 |"), text);
+    assertTrue(text.contains("|    72/   72 batches | lr 4.0E-4 | ms/batch 5.00 |"), text);
   }
 
   @Test

@@ -91,6 +91,7 @@ final class LauncherTest {
         List.of("<train>", "<two  words>", "<>", "<quo\"te'>", "<$HOME *>", "<萧炎>"),
         lines.subList(main + 1, lines.size()));
     assertTrue(lines.contains("<--add-modules=jdk.incubator.vector>"), result.out());
+    assertTrue(lines.contains("<-Dgpt.program=" + launcher + ">"), result.out());
   }
 
   @Test

@@ -9,7 +9,9 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 
 /**
@@ -122,7 +124,7 @@ public final class TokenFile implements TokenSource {
   }
 
   /**
-   * Writes a shard, replacing an old one.
+   * Writes a shard, whole or not at all, replacing an old one.
    *
    * @throws GptException with {@link Failure#DATA} if there are more tokens than the header can
    *     count, {@link Failure#CAPACITY} if the disk does not take them
@@ -134,6 +136,23 @@ public final class TokenFile implements TokenSource {
           "%s cannot hold %,d tokens: a shard takes at most %,d; write several"
               .formatted(path, source.size(), Integer.MAX_VALUE));
     }
+    Path temporary = path.resolveSibling(".tmp-" + path.getFileName());
+    try {
+      try {
+        writeTokens(temporary, source);
+        Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
+      } finally {
+        Files.deleteIfExists(temporary);
+      }
+    } catch (IOException e) {
+      throw new GptException(
+          Failure.CAPACITY,
+          "cannot write %s: %s; free space or choose another --out".formatted(path, e.getMessage()),
+          e);
+    }
+  }
+
+  private static void writeTokens(Path path, TokenSource source) throws IOException {
     int[] tokens = new int[1 << 15];
     ByteBuffer buffer =
         ByteBuffer.allocateDirect(tokens.length * Character.BYTES).order(ByteOrder.LITTLE_ENDIAN);
@@ -159,11 +178,6 @@ public final class TokenFile implements TokenSource {
         writeAll(channel, buffer.flip());
       }
       channel.force(true);
-    } catch (IOException e) {
-      throw new GptException(
-          Failure.CAPACITY,
-          "cannot write %s: %s; free space or choose another --out".formatted(path, e.getMessage()),
-          e);
     }
   }
 

@@ -3,6 +3,7 @@ package io.gptjava.train.plot;
 import de.rototor.pdfbox.graphics2d.PdfBoxGraphics2D;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
+import io.gptjava.train.run.DurableFiles;
 import java.awt.geom.Rectangle2D;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -81,7 +82,7 @@ public final class Chart {
    * when the new one is complete.
    *
    * @throws GptException with {@link Failure#USAGE} for another ending or a file that cannot be
-   *     written
+   *     written, {@link Failure#CAPACITY} if the disk is full
    */
   public void write(Path file) {
     Format format = Format.of(file);
@@ -101,10 +102,7 @@ public final class Chart {
         Files.deleteIfExists(temporary);
       }
     } catch (IOException e) {
-      throw new GptException(
-          Failure.USAGE,
-          "Cannot write %s: %s; choose another place for the chart".formatted(file, e.getMessage()),
-          e);
+      throw DurableFiles.cannotWrite(file, "choose another place for the chart", e);
     }
   }
 

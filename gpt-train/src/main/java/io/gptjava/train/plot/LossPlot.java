@@ -1,5 +1,7 @@
 package io.gptjava.train.plot;
 
+import io.gptjava.core.Failure;
+import io.gptjava.core.GptException;
 import io.gptjava.train.TrainingEvent;
 import io.gptjava.train.run.RunHistory;
 import java.nio.file.Path;
@@ -54,13 +56,12 @@ public final class LossPlot {
   }
 
   /**
-   * Writes {@code loss} and {@code learning-rate} as SVG, PNG and PDF into a folder. A run is worth
-   * more than its pictures: whatever goes wrong (no fonts, no graphics library, no space) comes
-   * back as text.
+   * Writes {@code loss} and {@code learning-rate} as SVG, PNG and PDF into a folder.
    *
-   * @return why a chart is missing; empty if all are there
+   * @throws GptException with {@link Failure#DEVICE} if this machine cannot draw (no fonts, no
+   *     graphics library), or as {@link Chart#write}
    */
-  public static Optional<String> write(RunHistory run, Path folder) {
+  public static void draw(RunHistory run, Path folder) {
     try {
       Chart losses = losses(List.of(run));
       Chart rates = learningRates(List.of(run));
@@ -68,11 +69,29 @@ public final class LossPlot {
         losses.write(folder.resolve("loss." + ending));
         rates.write(folder.resolve("learning-rate." + ending));
       }
-      return Optional.empty();
+    } catch (GptException e) {
+      throw e;
     } catch (RuntimeException | LinkageError | InternalError e) {
-      return Optional.of(
-          "No charts: %s; install fonts (fontconfig and any TrueType font), then: gpt plot"
-              .formatted(e.getMessage() == null ? e.toString() : e.getMessage()));
+      throw new GptException(
+          Failure.DEVICE,
+          "%s; install fonts (fontconfig and any TrueType font), then: gpt plot %s"
+              .formatted(e.getMessage() == null ? e.toString() : e.getMessage(), folder),
+          e);
+    }
+  }
+
+  /**
+   * {@link #draw} for the end of a run, which is worth more than its pictures: whatever goes wrong
+   * comes back as text.
+   *
+   * @return why a chart is missing; empty if all are there
+   */
+  public static Optional<String> write(RunHistory run, Path folder) {
+    try {
+      draw(run, folder);
+      return Optional.empty();
+    } catch (GptException e) {
+      return Optional.of("No charts: " + e.getMessage());
     }
   }
 

@@ -18,7 +18,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Locale;
 
 /** File operations that survive a crash at any point: whole or not at all. */
-final class DurableFiles {
+public final class DurableFiles {
   private DurableFiles() {}
 
   /** Replaces a small file: written beside it, forced to disk, renamed over it. */
@@ -108,7 +108,7 @@ final class DurableFiles {
    *
    * @param fix what the user can do besides freeing space
    */
-  static GptException cannotWrite(Path file, String fix, IOException e) {
+  public static GptException cannotWrite(Path file, String fix, IOException e) {
     boolean full = isDiskFull(e);
     return new GptException(
         full ? Failure.CAPACITY : Failure.USAGE,

@@ -1,5 +1,7 @@
 package io.gptjava.train.run;
 
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
@@ -47,6 +49,15 @@ final class Json {
     } catch (JsonProcessingException e) {
       throw new IllegalStateException(e);
     }
+  }
+
+  /** What is wrong with a text, and where, without the reader's own address of it. */
+  static String reason(JacksonException e) {
+    JsonLocation at = e.getLocation();
+    String what = e.getOriginalMessage().replaceFirst("(?s) \\(start marker at .*", "");
+    return at == null
+        ? what
+        : "%s (line %d, column %d)".formatted(what, at.getLineNr(), at.getColumnNr());
   }
 
   /** Puts a number, or null if it is not finite: JSON has no NaN. */

@@ -43,7 +43,7 @@ public final class RunFolder implements AutoCloseable {
   }
 
   /**
-   * Creates the folder of a new run, with its parents.
+   * Creates the folder of a new run, with its parents; if that fails, nothing of it stays.
    *
    * @throws GptException with {@link Failure#USAGE} if it exists, is in use, or cannot be created
    */
@@ -78,14 +78,37 @@ public final class RunFolder implements AutoCloseable {
     } catch (IOException e) {
       throw DurableFiles.cannotWrite(path, "choose another --out", e);
     }
-    RunFolder run = lock(path);
     try {
-      Files.createDirectory(run.checkpoints());
-    } catch (IOException e) {
-      run.close();
-      throw DurableFiles.cannotWrite(run.checkpoints(), "choose another --out", e);
+      RunFolder run = lock(path);
+      try {
+        Files.createDirectory(run.checkpoints());
+      } catch (IOException e) {
+        run.close();
+        throw DurableFiles.cannotWrite(run.checkpoints(), "choose another --out", e);
+      }
+      return run;
+    } catch (RuntimeException e) {
+      remove(path, e);
+      throw e;
     }
-    return run;
+  }
+
+  /**
+   * Closes the folder of a run that never began, and removes it.
+   *
+   * @param cause why; whatever goes wrong here is added to it
+   */
+  void discard(Throwable cause) {
+    close();
+    remove(path, cause);
+  }
+
+  private static void remove(Path path, Throwable cause) {
+    try {
+      DurableFiles.deleteTree(path);
+    } catch (IOException e) {
+      cause.addSuppressed(e);
+    }
   }
 
   /**
@@ -221,7 +244,7 @@ public final class RunFolder implements AutoCloseable {
       return node;
     } catch (com.fasterxml.jackson.core.JacksonException e) {
       throw new GptException(
-          Failure.CHECKPOINT, "%s is damaged: %s".formatted(file, e.getOriginalMessage()), e);
+          Failure.CHECKPOINT, "%s is damaged: %s".formatted(file, Json.reason(e)), e);
     } catch (IOException e) {
       throw new GptException(
           Failure.CHECKPOINT, "Cannot read %s: %s".formatted(file, DurableFiles.reason(e)), e);

@@ -2,6 +2,7 @@ package io.gptjava.train.run;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gptjava.core.GptException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -57,7 +58,15 @@ public record RunState(
     if (!Files.exists(file)) {
       return Optional.empty();
     }
-    JsonNode node = RunFolder.readJson(file);
+    JsonNode node;
+    try {
+      node = RunFolder.readJson(file);
+    } catch (GptException e) {
+      throw new GptException(
+          e.failure(),
+          e.getMessage() + "\nDelete it: the checkpoints hold all that gpt resume needs",
+          e);
+    }
     return Optional.of(
         new RunState(
             node.path("status").asText("running"),

@@ -38,6 +38,7 @@ public final class TrainingRun implements AutoCloseable {
   private final RunFolder folder;
   private final Datasets data;
   private final RunLog log;
+  private final List<TrainingListener> listeners = new ArrayList<>();
   private final Trainer trainer;
   private final long totalSteps;
   private final String fingerprint;
@@ -72,9 +73,8 @@ public final class TrainingRun implements AutoCloseable {
         start.checkpoint
             ? RunLog.resume(folder.path(), start.state.step(), csv)
             : RunLog.create(folder.path(), csv);
-    List<TrainingListener> all = new ArrayList<>();
-    all.add(log);
-    all.addAll(listeners);
+    this.listeners.add(log);
+    this.listeners.addAll(listeners);
     trainer =
         new Trainer(
             new Trainer.Setup(
@@ -85,7 +85,7 @@ public final class TrainingRun implements AutoCloseable {
                 data.validation().map(BatchSource.class::cast),
                 new Gpt2Tokenizer(),
                 Optional.of(checkpointer(backend, prepared.model, prepared.optimizer)),
-                all,
+                this.listeners,
                 start.state,
                 start.validationLoss));
   }
@@ -96,8 +96,7 @@ public final class TrainingRun implements AutoCloseable {
    * @param recorded what {@code config.json} keeps
    * @param out folder that must not exist
    * @param listeners hear the run after its own log
-   * @throws GptException if data, model or folder cannot work; if it is data or model, nothing has
-   *     been created
+   * @throws GptException if data, model or folder cannot work; then no folder is left
    */
   public static TrainingRun create(
       Backend backend,
@@ -113,11 +112,15 @@ public final class TrainingRun implements AutoCloseable {
       Prepared prepared = prepare(backend, config, open);
       initialize(backend, config, prepared.model);
       RunFolder folder = RunFolder.create(out);
-      open.add(folder);
-      folder.writeConfig(recorded);
-      folder.writeEnvironment(
-          Environment.current(version(), Optional.empty(), backend.description()));
-      return new TrainingRun(backend, config, folder, prepared, Start.NEW, listeners);
+      try {
+        folder.writeConfig(recorded);
+        folder.writeEnvironment(
+            Environment.current(version(), Optional.empty(), backend.description()));
+        return new TrainingRun(backend, config, folder, prepared, Start.NEW, listeners);
+      } catch (RuntimeException | Error e) {
+        folder.discard(e);
+        throw e;
+      }
     } catch (RuntimeException | Error e) {
       closeAll(open.reversed());
       throw e;
@@ -272,7 +275,8 @@ public final class TrainingRun implements AutoCloseable {
   private void conclude(String status) {
     writeState(status);
     LossPlot.write(RunHistory.read(folder.path()), folder.path())
-        .ifPresent(why -> log.on(new TrainingEvent.Warning(trainer.state().step(), why)));
+        .map(why -> new TrainingEvent.Warning(trainer.state().step(), why))
+        .ifPresent(warning -> listeners.forEach(listener -> listener.on(warning)));
   }
 
   private static String version() {

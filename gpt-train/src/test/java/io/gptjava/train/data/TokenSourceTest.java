@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.gptjava.core.Failure;
+import io.gptjava.core.GptException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -14,6 +15,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -116,6 +118,22 @@ class TokenSourceTest {
         Failure.DATA, () -> TokenFile.open(folder.resolve("none.bin"), 3).close(), "none.bin");
     Errors.expect(
         Failure.CAPACITY, () -> TokenFile.write(folder.resolve("no/x"), new TokenBuffer()), "no/x");
+  }
+
+  @Test
+  void aShardThatFailsLeavesTheOldOneAndNothingElse() throws IOException {
+    Path path = folder.resolve("x.bin");
+    TokenFile.write(path, TokenBuffer.of(1, 2, 3));
+    byte[] whole = Files.readAllBytes(path);
+    Path strange = folder.resolve("y.bin");
+    TokenFile.write(strange, TokenBuffer.of(1, 2, 3));
+    try (TokenFile source = TokenFile.open(strange, 3)) {
+      assertThrows(GptException.class, () -> TokenFile.write(path, source));
+    }
+    assertArrayEquals(whole, Files.readAllBytes(path));
+    try (Stream<Path> files = Files.list(folder)) {
+      assertEquals(List.of(path, strange), files.sorted().toList());
+    }
   }
 
   private static byte[] with(byte[] whole, int at, int value) {

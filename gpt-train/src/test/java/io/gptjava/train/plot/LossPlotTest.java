@@ -177,6 +177,8 @@ class LossPlotTest {
   void aChartThatCannotBeWrittenIsAWarning() {
     Optional<String> warning = LossPlot.write(textbook("run", true, 0), folder.resolve("missing"));
     assertTrue(warning.orElseThrow().contains("loss.svg"), warning.get());
+    assertTrue(warning.get().contains("no such file or directory"), warning.get());
+    assertFalse(warning.get().contains(".tmp") || warning.get().contains("fonts"), warning.get());
     GptException e =
         assertThrows(
             GptException.class, () -> LossPlot.losses(List.of()).write(folder.resolve("loss.gif")));

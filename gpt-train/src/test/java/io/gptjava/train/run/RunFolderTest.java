@@ -81,6 +81,23 @@ class RunFolderTest {
   }
 
   @Test
+  void aDamagedFileIsNamedWithThePlaceAndWhatToDo() throws IOException {
+    Path path = temporary.resolve("run");
+    RunFolder.create(path).close();
+    Files.writeString(path.resolve("config.json"), "{\n  \"a\": ");
+    GptException config = assertThrows(GptException.class, () -> RunFolder.readConfig(path));
+    assertEquals(Failure.CHECKPOINT, config.failure());
+    assertTrue(config.getMessage().contains("config.json is damaged"), config.getMessage());
+    assertTrue(config.getMessage().contains("(line 2, column"), config.getMessage());
+    assertFalse(config.getMessage().contains("Source"), config.getMessage());
+    Files.writeString(path.resolve("trainer.json"), "{");
+    GptException state = assertThrows(GptException.class, () -> RunState.read(path));
+    assertEquals(Failure.CHECKPOINT, state.failure());
+    assertTrue(state.getMessage().contains("trainer.json is damaged"), state.getMessage());
+    assertTrue(state.getMessage().contains("Delete it"), state.getMessage());
+  }
+
+  @Test
   void describesTheMachine() throws IOException {
     Path path = temporary.resolve("run");
     try (RunFolder run = RunFolder.create(path)) {

@@ -2,6 +2,7 @@ package io.gptjava.train.run;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -130,6 +131,40 @@ class TrainingRunTest {
     assertArrayEquals(
         model, Files.readAllBytes(out.resolve("checkpoints/000008/model.safetensors")));
     assertEquals(STEPS, events(out, "step", "step").size());
+  }
+
+  @Test
+  void aRunThatCannotBeginLeavesNoFolder() {
+    Path out = temporary.resolve("runs/new");
+    ObjectNode unwritable = new ObjectMapper().createObjectNode();
+    unwritable.putPOJO("value", new Object()); // nothing in it can be written
+    try (Backend backend = open()) {
+      assertThrows(
+          IllegalStateException.class,
+          () -> TrainingRun.create(backend, config(1e-3), unwritable, out, List.of()));
+    }
+    assertFalse(Files.exists(out), "half a run is left");
+  }
+
+  @Test
+  void chartsThatCannotBeDrawnAreAWarningToAll() throws IOException {
+    Path out = temporary.resolve("run");
+    List<String> heard = new ArrayList<>();
+    TrainingListener listener =
+        event -> {
+          if (event instanceof TrainingEvent.Warning warning) {
+            heard.add(warning.message());
+          }
+        };
+    try (Backend backend = open();
+        TrainingRun run =
+            TrainingRun.create(backend, config(1e-3), recorded(), out, List.of(listener))) {
+      Files.createDirectories(out.resolve("loss.svg/in-the-way"));
+      assertEquals(Outcome.FINISHED, run.train());
+    }
+    assertEquals(1, heard.size(), heard.toString());
+    assertTrue(heard.getFirst().startsWith("No charts: Cannot write"), heard.toString());
+    assertEquals(heard, events(out, "warning", "message"));
   }
 
   @Test
