@@ -4,9 +4,11 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
+import java.net.URI;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.CodeSource;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
@@ -18,8 +20,9 @@ import java.util.stream.Stream;
 
 /**
  * Looks for NVIDIA's libraries, in this order: where the user said; the system's loader; toolkits
- * below {@code /usr/local/cuda*}; the folders of Python's NVIDIA wheels. Every place that was tried
- * in vain is reported with its reason.
+ * below {@code /usr/local/cuda*}; the folders of Python's NVIDIA wheels; a folder {@code cuda}
+ * beside this program's jars, which the Maven profile {@code cuda-redist} fills. Every place that
+ * was tried in vain is reported with its reason.
  */
 public final class LibraryFinder {
   private static final List<String> TOOLKIT_FOLDERS =
@@ -36,6 +39,7 @@ public final class LibraryFinder {
   private final List<Path> named;
   private final List<Path> toolkits;
   private final List<Path> wheels;
+  private final List<Path> besideProgram;
   private final List<Path> drivers;
 
   /**
@@ -59,7 +63,16 @@ public final class LibraryFinder {
         List.of(user.resolve(".local"), root.resolve("usr/local"), root.resolve("usr"))) {
       wheels.addAll(wheelFolders(prefix));
     }
+    besideProgram = besideProgram();
     drivers = DRIVER_FOLDERS.stream().map(root::resolve).toList();
+  }
+
+  private static List<Path> besideProgram() {
+    CodeSource source = LibraryFinder.class.getProtectionDomain().getCodeSource();
+    if (source == null || !"file".equals(source.getLocation().getProtocol())) {
+      return List.of();
+    }
+    return List.of(Path.of(URI.create(source.getLocation().toString())).resolveSibling("cuda"));
   }
 
   /**
@@ -112,6 +125,7 @@ public final class LibraryFinder {
         addFolders(all, foldersOf(toolkit), sonames, false);
       }
       addFolders(all, wheels, sonames, false);
+      addFolders(all, besideProgram, sonames, false);
     }
     return all;
   }
