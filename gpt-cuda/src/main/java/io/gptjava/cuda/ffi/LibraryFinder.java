@@ -72,7 +72,8 @@ public final class LibraryFinder {
     if (source == null || !"file".equals(source.getLocation().getProtocol())) {
       return List.of();
     }
-    return List.of(Path.of(URI.create(source.getLocation().toString())).resolveSibling("cuda"));
+    Path jar = Path.of(URI.create(source.getLocation().toString()));
+    return matching(jar.resolveSibling("cuda"), "org/bytedeco/cuda/*");
   }
 
   /**
