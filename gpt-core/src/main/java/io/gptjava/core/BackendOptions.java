@@ -10,7 +10,8 @@ import java.util.Optional;
  * @param threads worker threads of a CPU backend; 0 for one per available processor
  * @param cudaLibrary library to look for CUDA's symbols in before all others: another driver, or
  *     the host emulator
- * @param cudaHome root of a CUDA installation to look in before the usual folders
+ * @param cudaHome root of a CUDA installation, or of a Python environment with NVIDIA's wheels, to
+ *     look in before the usual folders
  * @param blas how the CUDA backend calls cuBLAS
  * @param tf32 whether fp32 matrix products of the CUDA backend may round their inputs to TF32
  * @param syncKernels whether to wait for each kernel, so that an error names the one that failed

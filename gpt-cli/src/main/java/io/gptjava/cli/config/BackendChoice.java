@@ -50,7 +50,11 @@ public record BackendChoice(String name, BackendOptions options, Precision preci
   /** What the environment says about the machine. */
   public static BackendOptions hints(Map<String, String> environment) {
     return BackendOptions.DEFAULT
-        .withCuda(path(environment, "GPT_CUDA_LIBRARY"), path(environment, "CUDA_HOME"))
+        .withCuda(
+            path(environment, "GPT_CUDA_LIBRARY"),
+            path(environment, "CUDA_HOME")
+                .or(() -> path(environment, "VIRTUAL_ENV"))
+                .or(() -> path(environment, "CONDA_PREFIX")))
         .withCache(
             path(environment, "XDG_CACHE_HOME")
                 .orElse(Path.of(environment.getOrDefault("HOME", "."), ".cache"))

@@ -96,4 +96,15 @@ class BackendChoiceTest {
     assertEquals(
         Optional.empty(), BackendChoice.hints(Map.of("GPT_CUDA_LIBRARY", "")).cudaLibrary());
   }
+
+  /** Where pip puts NVIDIA's wheels when an environment is active. */
+  @Test
+  void pythonEnvironmentsServeAsCudaHome() {
+    assertEquals(
+        Optional.of(Path.of("/venv")),
+        BackendChoice.hints(Map.of("VIRTUAL_ENV", "/venv", "CONDA_PREFIX", "/conda")).cudaHome());
+    assertEquals(
+        Optional.of(Path.of("/cuda")),
+        BackendChoice.hints(Map.of("VIRTUAL_ENV", "/venv", "CUDA_HOME", "/cuda")).cudaHome());
+  }
 }

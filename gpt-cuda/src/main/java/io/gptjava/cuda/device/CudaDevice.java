@@ -273,6 +273,7 @@ public final class CudaDevice implements AutoCloseable {
    * Gives everything back.
    *
    * @throws IllegalStateException if something was left open; it is named, and closed all the same
+   * @throws CudaException the first error on the way, such as that of a kernel nobody waited for
    */
   @Override
   public void close() {
@@ -280,20 +281,33 @@ public final class CudaDevice implements AutoCloseable {
       return;
     }
     closed = true;
-    makeCurrent();
-    stream.close();
+    List<CudaException> errors = new ArrayList<>();
+    attempt(stream::close, errors);
     List<DeviceResource> left = new ArrayList<>(open);
-    left.reversed().forEach(DeviceResource::close);
-    modules.values().forEach(module -> module.unload(driver));
+    left.reversed().forEach(resource -> attempt(resource::close, errors));
+    modules.values().forEach(module -> attempt(() -> module.unload(driver), errors));
+    attempt(() -> driver.setCurrentContext(0), errors);
+    attempt(() -> driver.primaryContextRelease(device), errors);
     arena.close();
-    driver.setCurrentContext(0);
-    driver.primaryContextRelease(device);
+    if (!errors.isEmpty()) {
+      CudaException first = errors.removeFirst();
+      errors.forEach(first::addSuppressed);
+      throw first;
+    }
     if (!left.isEmpty()) {
       throw new IllegalStateException(
           "left open on %s: %s"
               .formatted(
                   name,
                   left.stream().map(DeviceResource::toString).collect(Collectors.joining(", "))));
+    }
+  }
+
+  private static void attempt(Runnable release, List<CudaException> errors) {
+    try {
+      release.run();
+    } catch (CudaException e) {
+      errors.add(e);
     }
   }
 

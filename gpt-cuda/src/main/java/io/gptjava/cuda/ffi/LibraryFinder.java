@@ -72,7 +72,8 @@ public final class LibraryFinder {
     if (source == null || !"file".equals(source.getLocation().getProtocol())) {
       return List.of();
     }
-    return List.of(Path.of(URI.create(source.getLocation().toString())).resolveSibling("cuda"));
+    Path jar = Path.of(URI.create(source.getLocation().toString()));
+    return matching(jar.resolveSibling("cuda"), "org/bytedeco/cuda/*");
   }
 
   /**
@@ -109,16 +110,19 @@ public final class LibraryFinder {
 
   private SequencedSet<Candidate> candidates(List<String> sonames) {
     SequencedSet<Candidate> all = new LinkedHashSet<>();
+    boolean ofDriver =
+        sonames.getFirst().startsWith("libcuda.so")
+            || sonames.getFirst().startsWith("libnvidia-ml");
     for (Path path : named) {
       if (Files.isDirectory(path)) {
-        addFolders(all, foldersOf(path), sonames, true);
+        // Toolkits and wheels hold no driver, so their lack of one is no news.
+        addFolders(all, foldersOf(path), sonames, !ofDriver);
       } else {
         all.add(new Candidate(path.toString(), Optional.of(path)));
       }
     }
     sonames.forEach(soname -> all.add(new Candidate(soname, Optional.empty())));
-    if (sonames.getFirst().startsWith("libcuda.so")
-        || sonames.getFirst().startsWith("libnvidia-ml")) {
+    if (ofDriver) {
       addFolders(all, drivers, sonames, false);
     } else {
       for (Path toolkit : toolkits) {

@@ -3,9 +3,12 @@ package io.gptjava.cuda.device;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.gptjava.core.BackendOptions;
 import io.gptjava.core.DType;
 import io.gptjava.core.Memory;
 import io.gptjava.core.Tensor;
@@ -175,6 +178,35 @@ final class KernelTest {
     assertTrue(e.getMessage().contains("fill_32"), e.getMessage());
     fill(4, COUNT);
     assertArrayEquals(filled(4, COUNT, 4), numbers());
+  }
+
+  /** The emulator knows freed memory; what a GPU does with it cannot be told. */
+  @Test
+  void aKernelThatFailsIsNamedWhenKernelsAreWaitedFor() {
+    assumeTrue(!CudaUnderTest.real(), "these tests run on a GPU");
+    CudaException e =
+        assertThrows(CudaException.class, () -> fillFreedMemory(CudaUnderTest.options()));
+    assertEquals("CUDA_ERROR_ILLEGAL_ADDRESS", e.code());
+    assertFalse(e.call().contains("fill_32"), e.getMessage());
+    assertTrue(e.hint().contains("--sync-kernels"), e.getMessage());
+    e =
+        assertThrows(
+            CudaException.class,
+            () -> fillFreedMemory(CudaUnderTest.options().withSyncKernels(true)));
+    assertEquals(
+        "cuStreamSynchronize of kernel fill_32<<<(1, 1, 1), 256, 0>>>", e.call(), e.getMessage());
+  }
+
+  /** On a device of its own, as the failure is its end. */
+  private void fillFreedMemory(BackendOptions options) {
+    close();
+    device = null;
+    try (CudaDevice victim = CudaDevice.open(options)) {
+      long freed = victim.allocate(BYTES);
+      victim.free(freed);
+      victim.kernel("fill_32").address(freed).uint32(1).int64(3).launch(1, 1, 1, THREADS, 0);
+      victim.stream().synchronize();
+    }
   }
 
   @Test

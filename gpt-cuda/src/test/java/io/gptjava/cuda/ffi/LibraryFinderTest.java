@@ -64,6 +64,22 @@ final class LibraryFinderTest {
   }
 
   @Test
+  void wheelsOfANamedPythonEnvironmentAreFound() throws IOException {
+    Path wheel = broken("venv/lib/python3.13/site-packages/nvidia/cublas/lib/libabacus.so.12");
+    assertEquals(
+        wheel.toString(), tried(Optional.empty(), Optional.of(root.resolve("venv"))).getFirst());
+  }
+
+  @Test
+  void aNamedFolderIsNotExpectedToHoldTheDriver() throws IOException {
+    Path home = Files.createDirectories(root.resolve("toolkit/lib64")).getParent();
+    LibrarySearch search =
+        new LibraryFinder(Optional.empty(), Optional.of(home), root, root)
+            .find("driver", "abacusCount", List.of("libcuda.so.abacus"));
+    assertEquals(1, search.rejected().size(), search.reasons());
+  }
+
+  @Test
   void reasonsAreTheLoadersOwn() throws IOException {
     Path file = broken("broken.so");
     Path absent = root.resolve("absent.so");
