@@ -12,7 +12,10 @@ import io.gptjava.core.contract.LinearContract;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Nested;
 
-/** The contract of the ops that multiply matrices, with {@code --blas jcuda}. */
+/**
+ * The contract of the ops that multiply matrices, with {@code --blas jcuda}; the rest is up to the
+ * contract of {@code Blas}.
+ */
 final class JCudaContractTest {
   private static CudaBackend open() {
     return new CudaBackend(CudaUnderTest.options().withBlas(BackendOptions.Blas.JCUDA));
@@ -31,27 +34,6 @@ final class JCudaContractTest {
 
   @Nested
   final class Linear extends LinearContract {
-    @Override
-    protected Backend open() {
-      return JCudaContractTest.open();
-    }
-  }
-
-  @Nested
-  final class LinearInBf16 extends LinearContract {
-    @Override
-    protected Backend open() {
-      return JCudaContractTest.open();
-    }
-
-    @Override
-    protected DType type() {
-      return DType.BF16;
-    }
-  }
-
-  @Nested
-  final class Head extends HeadContract {
     @Override
     protected Backend open() {
       return JCudaContractTest.open();

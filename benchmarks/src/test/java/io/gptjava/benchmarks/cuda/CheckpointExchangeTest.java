@@ -99,7 +99,7 @@ class CheckpointExchangeTest {
       Told want = rest.get(i);
       Told have = second.get(i);
       assertEquals(want.kind + want.step, have.kind + have.step);
-      assertEquals(want.loss, have.loss, STEPS * 0x1p-22 * want.loss, want::toString);
+      assertEquals(want.loss, have.loss, STEPS * 0x1p-23 * want.loss, want::toString);
     }
   }
 
