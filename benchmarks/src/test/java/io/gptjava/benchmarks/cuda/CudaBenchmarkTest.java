@@ -1,0 +1,83 @@
+package io.gptjava.benchmarks.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.gptjava.benchmarks.DeviceTrainBenchmark;
+import io.gptjava.benchmarks.DeviceTrainReport;
+import io.gptjava.benchmarks.DeviceTrainResult;
+import io.gptjava.benchmarks.TrainBenchmark;
+import io.gptjava.benchmarks.kernels.KernelBenchmark;
+import io.gptjava.benchmarks.kernels.KernelBenchmarkResult;
+import io.gptjava.benchmarks.kernels.KernelShapes;
+import io.gptjava.core.Backend;
+import io.gptjava.core.BackendOptions;
+import io.gptjava.core.DType;
+import io.gptjava.core.GptConfig;
+import io.gptjava.core.Precision;
+import io.gptjava.core.reference.ReferenceBackend;
+import io.gptjava.cuda.CudaBackend;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** The benchmarks on CUDA with tiny sizes: that they run and count; on the emulator, no timings. */
+class CudaBenchmarkTest {
+  private static final GptConfig MODEL = new GptConfig(301, 16, 64, 2, 2, 0.1f, true, true);
+
+  @Test
+  void everyOpIsTimedByDeviceEvents() {
+    BackendOptions options = CudaEmulator.options();
+    KernelBenchmarkResult result =
+        KernelBenchmark.run(
+            () -> new CudaBackend(options),
+            KernelBenchmark.Settings.quick(new KernelShapes(MODEL, DType.BF16, 2, 16), 3),
+            "test",
+            Optional.empty());
+    assertEquals("device events", result.method());
+    assertEquals(!Boolean.getBoolean("gpt.cuda.real"), result.emulated());
+    assertTrue(result.kernels().size() > 25);
+    assertTrue(result.kernels().stream().allMatch(kernel -> kernel.timing().median() >= 0));
+  }
+
+  @Test
+  void trainingStepsAreTimedOneAhead() throws Exception {
+    TrainBenchmark.Settings settings =
+        new TrainBenchmark.Settings(MODEL, Precision.BF16, 2, 16, 2, 3, 1, 5);
+    DeviceTrainResult result;
+    try (Backend backend = new CudaBackend(CudaEmulator.options())) {
+      assertTrue(DeviceTrainBenchmark.suits(backend));
+      result = DeviceTrainBenchmark.run(backend, settings, 64, "test", Optional.empty());
+    }
+    assertEquals(3, result.warmupSteps());
+    assertEquals(3, result.step().count());
+    // Random tokens: the loss stays near that of a uniform guess.
+    assertEquals(Math.log(301), result.finalLoss(), 0.5);
+    assertTrue(result.productPeak().orElseThrow() > 0);
+    JsonNode json = new ObjectMapper().readTree(DeviceTrainReport.json(result).toString());
+    assertEquals("bf16", json.at("/settings/precision").asText());
+    assertEquals(32e3 / result.step().median(), json.path("tokens_per_second").asDouble(), 1e-6);
+    assertEquals(
+        json.path("mfu_product").asDouble() * json.path("product_tflops").asDouble(),
+        json.path("tflops").asDouble(),
+        1e-12);
+    assertTrue(json.at("/memory_bytes/activations").asLong() > 0);
+    assertTrue(DeviceTrainReport.text(result).contains(DeviceTrainResult.FORMULA));
+  }
+
+  @Test
+  void hostMemoryIsForTheOtherBenchmark() {
+    try (Backend backend = new ReferenceBackend()) {
+      assertFalse(DeviceTrainBenchmark.suits(backend));
+    }
+  }
+
+  @Test
+  void usefulWorkOfGpt2IsThatOfItsParametersAndCausalAttention() {
+    GptConfig gpt2 = new GptConfig(50_257, 1024, 768, 12, 12, 0, true, true);
+    assertEquals(
+        6 * 124_439_808.0 + 6.0 * 12 * 768 * 1024, DeviceTrainResult.flopsPerToken(gpt2, 1024));
+  }
+}
