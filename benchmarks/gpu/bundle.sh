@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Packs what a GPU machine without Java, Maven or network needs to run acceptance.sh: a Java runtime, all jars, the tests
-# of the CUDA backend with JUnit's console, kernels and PTX, the scripts. See README.md.
+# Packs what a GPU machine without Java, Maven or network needs to run acceptance.sh: a Java runtime, all jars (gpt-cuda's
+# holds the PTX), the tests of the CUDA backend with JUnit's console, the kernels, the scripts. See README.md.
 #
-#   bundle.sh [--out DIR] [--text FILE] [--no-build]    makes DIR/gpt-bundle and DIR/gpt-bundle.tar.gz
+#   bundle.sh [--out DIR] [--text FILE] [--no-build]    makes DIR/gpt-bundle and DIR/gpt-bundle.tar.xz
 #   bundle.sh --list                                    names what would be packed, one path a line
 #
 #   --out DIR     default: benchmarks/target
@@ -33,10 +33,10 @@ list() {
   echo gpt
   echo benchmarks/gpu/acceptance.sh
   echo benchmarks/gpu/README.md
+  echo benchmarks/gpu/StoredJars.java
   echo benchmarks/peers/pytorch_gpt2.py
   echo kernels/src
   echo kernels/include
-  echo kernels/ptx
   echo kernels/Makefile
   echo kernels/build-ptx.sh
   echo LICENSE
@@ -82,6 +82,7 @@ while [ $# -gt 0 ]; do
 done
 
 jdk=$(find_jdk)
+command -v xz >/dev/null || fail "xz is needed: install xz-utils."
 if [ "$build" = yes ]; then
   command -v mvn >/dev/null || fail "Maven is needed to build: install it, or build and use --no-build."
   echo "Building the jars …"
@@ -97,21 +98,22 @@ done
 
 mkdir -p "$out"
 bundle=$(cd "$out" && pwd)/gpt-bundle
-rm -rf "$bundle" "$bundle.tar.gz"
+rm -rf "$bundle" "$bundle.tar.xz"
 mkdir -p "$bundle"/{bin,lib,test/lib,kernels}
+# Nothing in it is compressed by itself, so that all of it is compressed together at the end, which is smaller.
 echo "Linking a runtime …"
-"$jdk/bin/jlink" --add-modules "$jlink_modules" --strip-debug --no-header-files --no-man-pages --compress zip-9 \
+"$jdk/bin/jlink" --add-modules "$jlink_modules" --strip-debug --no-header-files --no-man-pages --compress zip-0 \
   --output "$bundle/runtime" 2>&1 | grep -v 'incubator' || true
 [ -x "$bundle/runtime/bin/java" ] || fail "jlink made no runtime"
 # Not needed there: its PTX compiler stands in for a GPU, and JCuda without it still calls cuBLAS.
-find gpt-cli/target/lib -name '*.jar' ! -name 'jcuda-natives-*' -exec cp {} "$bundle/lib" \;
-cp gpt-cli/target/gpt-cli.jar "$bundle/lib"
+mapfile -t jars < <(find gpt-cli/target/lib -name '*.jar' ! -name 'jcuda-natives-*')
+"$jdk/bin/java" benchmarks/gpu/StoredJars.java "$bundle/lib" gpt-cli/target/gpt-cli.jar "${jars[@]}"
+"$jdk/bin/java" benchmarks/gpu/StoredJars.java "$bundle/test/lib" benchmarks/target/test-lib/*.jar
 cp gpt "$bundle/bin"
-cp benchmarks/target/test-lib/*.jar "$bundle/test/lib"
 for module in "${tested[@]}"; do
-  "$jdk/bin/jar" --create --file "$bundle/test/$module-tests.jar" -C "$module/target/test-classes" .
+  "$jdk/bin/jar" --create --no-compress --file "$bundle/test/$module-tests.jar" -C "$module/target/test-classes" .
 done
-cp -r kernels/{src,include,ptx,Makefile,build-ptx.sh} "$bundle/kernels"
+cp -r kernels/{src,include,Makefile,build-ptx.sh} "$bundle/kernels"
 cp benchmarks/gpu/{acceptance.sh,README.md} benchmarks/peers/pytorch_gpt2.py LICENSE "$bundle"
 if [ "${#texts[@]}" -gt 0 ]; then
   mkdir "$bundle/texts"
@@ -122,7 +124,8 @@ commit=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 echo "$commit" >"$bundle/COMMIT"
 "$bundle/runtime/bin/java" -cp "$bundle/lib/*" io.gptjava.cli.Main --version >/dev/null 2>&1 ||
   fail "the bundle's gpt does not start; look with: $bundle/bin/gpt --version"
-tar -czf "$bundle.tar.gz" -C "$(dirname "$bundle")" gpt-bundle
-bytes=$(stat -c %s "$bundle.tar.gz")
-echo "$bundle.tar.gz: $bytes bytes, commit $commit"
+echo "Compressing …"
+tar -cf - -C "$(dirname "$bundle")" gpt-bundle | xz -6 >"$bundle.tar.xz"
+bytes=$(stat -c %s "$bundle.tar.xz")
+echo "$bundle.tar.xz: $bytes bytes, commit $commit"
 [ "$bytes" -le "$most_bytes" ] || fail "that is more than $most_bytes bytes: too much for one transfer."
