@@ -43,7 +43,7 @@ KERNEL(32, layout_product)(const unsigned* a, const unsigned* b, float* d) {
   for (int i = 0; i < 2; i++) {
     right[i] = b[threadIdx.x * 2 + i];
   }
-  ptx::mma_m16n8k16(sums, left, right);
+  ptx::mma_m16n8k16_bf16(sums, left, right);
   for (int i = 0; i < 4; i++) {
     d[threadIdx.x * 4 + i] = sums[i];
   }
@@ -86,7 +86,7 @@ TEST(attention_layout_of_a_product) {
 template <int HS>
 DEVICE void read_fragments(const bf16* from, unsigned* to) {
   DYN_SHARED(bf16, shared);
-  Tile<HS>::template load<16, 32>(shared, from, HS, 16);
+  Tile<bf16, HS>::template load<16, 32>(shared, from, HS, 16);
   ptx::cp_async_commit();
   ptx::cp_async_wait<0>();
   __syncthreads();
@@ -95,16 +95,16 @@ DEVICE void read_fragments(const bf16* from, unsigned* to) {
     uint32_t a[4];
     uint32_t low[2];
     uint32_t high[2];
-    Tile<HS>::fragment_a(a, shared, Tile<HS>::lane_rows(), k);
+    Tile<bf16, HS>::fragment_a(a, shared, Tile<bf16, HS>::lane_rows(), k);
     for (int i = 0; i < 4; i++) {
       mine[i] = a[i];
     }
-    Tile<HS>::fragment_b(low, high, shared, Tile<HS>::lane_columns(), k);
+    Tile<bf16, HS>::fragment_b(low, high, shared, Tile<bf16, HS>::lane_columns(), k);
     for (int i = 0; i < 2; i++) {
       mine[4 + i] = low[i];
       mine[6 + i] = high[i];
     }
-    Tile<HS>::fragment_b_trans(low, high, shared, Tile<HS>::lane_rows(), k);
+    Tile<bf16, HS>::fragment_b_trans(low, high, shared, Tile<bf16, HS>::lane_rows(), k);
     for (int i = 0; i < 2; i++) {
       mine[8 + i] = low[i];
       mine[10 + i] = high[i];
@@ -160,8 +160,8 @@ TEST(attention_layout_without_bank_conflicts) {
       }
     }
   };
-  check(32, [](int row, int chunk) { return Tile<32>::at(row, chunk); });
-  check(64, [](int row, int chunk) { return Tile<64>::at(row, chunk); });
-  check(96, [](int row, int chunk) { return Tile<96>::at(row, chunk); });
-  check(128, [](int row, int chunk) { return Tile<128>::at(row, chunk); });
+  check(32, [](int row, int chunk) { return Tile<bf16, 32>::at(row, chunk); });
+  check(64, [](int row, int chunk) { return Tile<bf16, 64>::at(row, chunk); });
+  check(96, [](int row, int chunk) { return Tile<bf16, 96>::at(row, chunk); });
+  check(128, [](int row, int chunk) { return Tile<bf16, 128>::at(row, chunk); });
 }

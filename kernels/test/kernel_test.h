@@ -55,6 +55,7 @@ class Memory {
 
 inline double as_double(float x) { return x; }
 inline double as_double(bf16 x) { return to_float(x); }
+inline double as_double(f16 x) { return to_float(x); }
 inline double as_double(double x) { return x; }
 inline double as_double(int x) { return x; }
 inline double as_double(unsigned x) { return x; }
@@ -65,6 +66,8 @@ template <typename T>
 T from_double(double x) {
   if constexpr (std::is_same_v<T, bf16>) {
     return to_bf16(static_cast<float>(x));
+  } else if constexpr (std::is_same_v<T, f16>) {
+    return to_f16(static_cast<float>(x));
   } else {
     return static_cast<T>(x);
   }
