@@ -55,8 +55,8 @@ public abstract class OptimizerContract extends OpContract {
 
   /** The weights to compute with are the new masters, rounded; a skipped step leaves them. */
   @ParameterizedTest
-  @ValueSource(floats = {1, Float.NaN})
-  void writesWeightsToComputeWith(float firstGradient) {
+  @CsvSource({"1,BF16", "NaN,BF16", "1,F16", "NaN,F16"})
+  void writesWeightsToComputeWith(float firstGradient, DType narrow) {
     Buffers buffers = Buffers.random();
     buffers.gradients[0] = firstGradient;
     Comparison c =
@@ -64,7 +64,7 @@ public abstract class OptimizerContract extends OpContract {
             step(1, 1),
             s -> {
               OptimizerState plain = state(s, buffers);
-              Tensor compute = s.output("compute", DType.BF16, COUNT);
+              Tensor compute = s.output("compute", narrow, COUNT);
               s.ops().fill(compute, 2); // what is between the ranges belongs to nobody
               OptimizerState state =
                   new OptimizerState(
@@ -77,7 +77,7 @@ public abstract class OptimizerContract extends OpContract {
               s.ops().globalGradientNorm(state);
               s.ops().adamW(state, SETTINGS);
             });
-    float[] masters = NarrowFloats.round(c.actual("parameters"), DType.BF16);
+    float[] masters = NarrowFloats.round(c.actual("parameters"), narrow);
     float[] compute = c.actual("compute");
     for (ParameterRange range : RANGES) {
       for (int i = (int) range.offset(); i < range.offset() + range.count(); i++) {
