@@ -28,12 +28,6 @@ constexpr double ROUNDOFF<bf16> = 0x1p-8;
 template <>
 constexpr double ROUNDOFF<f16> = 0x1p-11;
 
-/// Half a unit in the last place of the smallest numbers of T, where the relative roundoff does not hold.
-template <typename T>
-constexpr double UNDERFLOW_ROUNDOFF = 0;
-template <>
-constexpr double UNDERFLOW_ROUNDOFF<f16> = 0x1p-25;
-
 /// Name of a kernel for rows of this width.
 template <typename T>
 std::string row_kernel(const std::string& name, int width) {

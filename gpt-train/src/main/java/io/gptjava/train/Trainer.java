@@ -47,6 +47,7 @@ public final class Trainer implements AutoCloseable {
   private final Runnable optimizerStep;
   private final Evaluator evaluator;
   private final NonFiniteFinder nonFinite;
+  private final LossScaler lossScaler;
   private final Decoder decoder;
   private final String device;
   private final int stepsAhead;
@@ -132,6 +133,7 @@ public final class Trainer implements AutoCloseable {
     validationLoss = setup.validationLoss;
     savedStep = state.step();
     control.restoreUpdates(state.updates());
+    lossScaler = new LossScaler(config.precision(), control, state.lossScale());
     control.haltAfterSkip(config.keep().onNan() == OnNan.STOP);
   }
 
@@ -206,9 +208,10 @@ public final class Trainer implements AutoCloseable {
     while (issued.size() > left) {
       IssuedStep step = issued.remove();
       StepOutputs outputs = step.outputs().get();
+      lossScaler.follow(step.number(), outputs).ifPresent(this::emit);
       checkFinite(step, outputs);
       if (issued.isEmpty()) {
-        state = state.withUpdates(outputs.updates());
+        state = state.withUpdates(outputs.updates(), lossScaler.scale());
       }
       report(step, outputs);
     }
@@ -271,11 +274,14 @@ public final class Trainer implements AutoCloseable {
   /**
    * A step whose norm is not finite has updated nothing, and when that ends the run neither have
    * those behind it: keep the weights of the last good step and stop, or drop the step and go on.
+   * Where the loss is scaled, such steps are dropped until the scale is exhausted; that ends the
+   * run.
    */
   private void checkFinite(IssuedStep step, StepOutputs outputs) {
-    if (!outputs.skipped()) {
+    if (!outputs.skipped() || lossScaler.excuses(outputs)) {
       return;
     }
+    boolean exhausted = lossScaler.exhausted(outputs);
     String message =
         "step %d: %s is not finite (loss %s, gradient norm %s)"
             .formatted(
@@ -284,13 +290,13 @@ public final class Trainer implements AutoCloseable {
                 outputs.loss(),
                 outputs.gradientNorm());
     boolean intact = nonFinite.weightsAreFinite();
-    if (intact && config.keep().onNan() == OnNan.ROLLBACK) {
+    if (intact && !exhausted && config.keep().onNan() == OnNan.ROLLBACK) {
       emit(new TrainingEvent.Warning(step.number(), message + "; its update was dropped"));
       return;
     }
     emit(new TrainingEvent.Warning(step.number(), message));
     issued.clear();
-    state = step.before();
+    state = step.before().withUpdates(outputs.updates(), lossScaler.scale());
     if (intact) {
       save();
     }
@@ -300,7 +306,10 @@ public final class Trainer implements AutoCloseable {
             + (intact
                 ? "\nthe weights before it are good"
                 : "\nthe weights are no longer finite either: go back to an earlier checkpoint")
-            + "; lower --lr, set --clip-norm 1, or use --on-nan rollback to drop such steps");
+            + (exhausted
+                ? "; the loss scale fell to %s without helping: lower --lr, set --clip-norm 1, or use --precision bf16"
+                    .formatted(outputs.lossScale().value())
+                : "; lower --lr, set --clip-norm 1, or use --on-nan rollback to drop such steps"));
   }
 
   /** Evaluates, samples and saves what is due after the step just done. */

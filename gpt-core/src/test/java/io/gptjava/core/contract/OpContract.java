@@ -44,6 +44,19 @@ public abstract class OpContract {
     return Tolerance.roundoffs(type());
   }
 
+  /**
+   * What a sum may be off by for terms that are rounded to {@link #type()} below its normal range.
+   *
+   * @param factors sum of what each element's terms are multiplied by after that
+   */
+  protected final Tolerance underflow(double[] factors) {
+    double[] bounds = factors.clone();
+    for (int i = 0; i < bounds.length; i++) {
+      bounds[i] *= type() == DType.F16 ? Tolerance.underflow(DType.F16) : 0;
+    }
+    return Tolerance.absolute(bounds);
+  }
+
   /** Opens further backends whose results must equal those of {@link #open()} bit for bit. */
   protected List<Backend> openTwins() {
     return List.of();
