@@ -138,7 +138,7 @@ DEVICE void normalize(const T* x, const T* __restrict__ branch, const T* __restr
 }
 
 #define LAYER_NORM(name, T, WIDE)                                                                                     \
-  KERNEL(FORWARD_THREADS<WIDE>, name)                                                                                 \
+  KERNEL_OF_BLOCKS(FORWARD_THREADS<WIDE>, WIDE ? 0 : 1, name)                                                         \
   (const T* __restrict__ x, const T* __restrict__ gamma, const T* __restrict__ beta, T* __restrict__ out,             \
    float* __restrict__ mean, float* __restrict__ rstd, int rows, int width, int warps_per_row) {                      \
     normalize<T, WIDE, false>(x, nullptr, gamma, beta, nullptr, out, mean, rstd, rows, width, 1, warps_per_row,       \
