@@ -23,6 +23,8 @@ final class ConsolesTest {
           new TrainingEvent.Evaluated(0, 1, 9.8765, 9.5, 512, 3),
           new TrainingEvent.Sampled(0, 1, "Every effort\nmoves you"),
           new TrainingEvent.Warning(0, "look out"),
+          new TrainingEvent.LossScaled(0, 32_768, true),
+          new TrainingEvent.LossScaled(1, 65_536, false),
           step(1, 9.25),
           new TrainingEvent.Evaluated(1, 1, 8, Double.NaN, 1024, 3),
           new TrainingEvent.Saved(2, 1, Path.of("runs/x/checkpoints/000002"), 1500),
@@ -40,7 +42,12 @@ final class ConsolesTest {
   private String play(String style) {
     TrainingListener console = Consoles.text(style, print(out), print(err), false, 1);
     EVENTS.forEach(console::on);
-    assertEquals("warning: look out\n", err.toString(StandardCharsets.UTF_8));
+    assertEquals(
+        """
+        warning: look out
+        warning: step 0: gradients beyond fp16, its update was skipped; loss scale now 32768.0
+        """,
+        err.toString(StandardCharsets.UTF_8));
     return out.toString(StandardCharsets.UTF_8);
   }
 
