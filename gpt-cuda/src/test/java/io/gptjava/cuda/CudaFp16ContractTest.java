@@ -1,12 +1,11 @@
 package io.gptjava.cuda;
 
 import io.gptjava.core.Backend;
-import io.gptjava.core.DType;
-import io.gptjava.core.contract.OpsContract;
+import io.gptjava.core.contract.Fp16OpsContract;
 import org.junit.jupiter.api.BeforeAll;
 
 /** The contract in fp16. */
-final class CudaFp16ContractTest extends OpsContract {
+final class CudaFp16ContractTest extends Fp16OpsContract {
   @BeforeAll
   static void find() {
     CudaUnderTest.options();
@@ -15,10 +14,5 @@ final class CudaFp16ContractTest extends OpsContract {
   @Override
   protected Backend open() {
     return new CudaBackend(CudaUnderTest.options());
-  }
-
-  @Override
-  protected DType type() {
-    return DType.F16;
   }
 }
