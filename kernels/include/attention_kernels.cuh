@@ -1,5 +1,5 @@
-// The three tensor-core attention kernels of one 16-bit type and head size, with or without dropout. A module each, so that the driver compiles
-// only what a model needs.
+// The three tensor-core attention kernels of one 16-bit type and head size, with or without dropout. A module each, so that the
+// driver compiles only what a model needs.
 //
 // Roofline. With F = 2 T T HS flops a head, which is half a T by T product with HS (causal): forward 2 F, gradient 5 F. The
 // arithmetic intensity, about T / 4 flops a byte, leaves memory behind from T = 512: the tensor cores are the bound. On one

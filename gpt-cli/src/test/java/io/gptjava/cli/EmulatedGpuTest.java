@@ -84,6 +84,9 @@ final class EmulatedGpuTest {
     assertEquals(1, train.err().lines().filter(line -> line.contains(told)).count(), train.err());
     JsonNode before = trainer(out, 6);
     assertTrue(before.at("/scaler/scale").asDouble() <= 32_768, before.toString());
+    Cli elsewhere = run("resume", out.toString(), "--from", "3", "--backend", "cpu");
+    assertEquals(4, elsewhere.code(), elsewhere.err());
+    assertTrue(elsewhere.err().startsWith("--precision fp16: the cpu backend"), elsewhere.err());
     Cli resume = run("resume", out.toString(), "--from", "3");
     assertEquals(0, resume.code(), resume.err());
     assertEquals(before, trainer(out, 6));
