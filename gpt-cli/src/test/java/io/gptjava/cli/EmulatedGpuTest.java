@@ -92,6 +92,17 @@ final class EmulatedGpuTest {
     assertEquals(before, trainer(out, 6));
   }
 
+  /** The first update makes weights of 10²⁰: finite masters, but no scale helps fp16. */
+  @Test
+  void anExhaustedScaleIsDivergence() {
+    Cli train =
+        train(folder.resolve("run"), "--steps", "50", "--lr", "1e20", "--warmup-steps", "0");
+    assertEquals(6, train.code(), train.err());
+    long skips = train.err().lines().filter(line -> line.contains("loss scale now")).count();
+    assertEquals(31, skips, train.err()); // from 2¹⁶ to below 2⁻¹⁴
+    assertTrue(train.err().contains("the loss scale fell to 3.0517578E-5"), train.err());
+  }
+
   private static JsonNode trainer(Path run, int step) throws IOException {
     Path file = run.resolve("checkpoints/%06d/trainer.json".formatted(step));
     return new ObjectMapper().readTree(file.toFile());
