@@ -107,7 +107,8 @@ final class DropoutMask {
   }
 
   private void piece(int from, int to) {
-    LongVector.fromArray(LongVector.SPECIES_128, planes, from).intoArray(tileLanes, to);
+    tileLanes[to] = planes[from];
+    tileLanes[to + 1] = planes[from + 1];
   }
 
   /** Turns 16-bit lanes, four to a long, into factors. */
