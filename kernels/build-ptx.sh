@@ -7,7 +7,7 @@
 #   build-ptx.sh --check spills   no kernel spills registers (ptxas)
 #
 # Exit code 0: done or right, 1: wrong, 77: cannot be checked here. ptx/STAMP holds the version of nvcc and, per
-# module, the hash of its source and of all headers.
+# module, the hash of its source and of the headers that it includes, themselves or through others.
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -19,9 +19,26 @@ sources() {
   find src -name '*.cu' | sort
 }
 
+# The headers that a source includes, and those that they include; the emulator's are not ours to find.
+headers_of() {
+  local header next=("$1") found
+  local -A seen=()
+  while [ "${#next[@]}" -gt 0 ]; do
+    mapfile -t found < <(sed -n 's/^ *# *include "\([^/]*\)".*/\1/p' "${next[@]}")
+    next=()
+    for header in "${found[@]}"; do
+      if [ -f "include/$header" ] && [ -z "${seen[$header]:-}" ]; then
+        seen[$header]=yes
+        next+=("include/$header")
+      fi
+    done
+  done
+  printf 'include/%s\n' "${!seen[@]}" | sort
+}
+
 # Hash of everything that decides a module's PTX.
 hash_of() {
-  { cat "$1"; find include -name '*.cuh' ! -name '*host*' | sort | xargs cat; } | sha256sum | cut -d ' ' -f 1
+  { cat "$1"; headers_of "$1" | xargs cat; } | sha256sum | cut -d ' ' -f 1
 }
 
 nvcc_version() {

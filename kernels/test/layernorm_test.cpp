@@ -1,5 +1,5 @@
-// Layer normalisation, the residual link and their gradient against double, at widths for one warp and several, by packs and
-// by elements.
+// Layer normalisation, the residual link and their gradient against double, at widths for one warp and several and for the
+// kernels of long rows, by packs and by elements.
 #include "reference.h"
 
 using namespace kernel_test;
@@ -12,9 +12,13 @@ struct Shape {
   int rows;
   int width;
   int rows_per_sample;
+  bool in_memory = false;  // for layernorm_long.cu
 };
 
 constexpr Shape SHAPES[] = {{1, 16, 1}, {5, 5, 5}, {7, 33, 7}, {9, 768, 3}, {6, 770, 3}, {3, 1100, 3}, {3, 1600, 1}};
+constexpr Shape LONG_SHAPES[] = {
+    {5, 40, 5, true}, {6, 33, 2, true}, {3, 10000, 3, true}, {2, 10003, 1, true}, {3, 12288, 1, true}};
+constexpr int LONG_THREADS = THOROUGH ? 512 : 64;  // any whole warps
 
 /// Warps of a row whose threads hold so many elements by packs, or one by one.
 template <typename T>
@@ -67,8 +71,13 @@ void layer_norm(const Shape& s) {
   Array<T> out(count);
   Array<float> mean(s.rows), rstd(s.rows);
   const int w = warps<T>(s.width, 32, 8);
-  launch(row_kernel<T>("layer_norm", s.width), forward_grid(s.rows, w), threads(w), 0, x, gamma, beta, out, mean, rstd,
-         s.rows, s.width, w);
+  if (s.in_memory) {
+    launch(row_kernel<T>("layer_norm_long", s.width), dim3(s.rows), dim3(LONG_THREADS), 0, x, gamma, beta, out, mean, rstd,
+           s.rows, s.width);
+  } else {
+    launch(row_kernel<T>("layer_norm", s.width), forward_grid(s.rows, w), threads(w), 0, x, gamma, beta, out, mean, rstd,
+           s.rows, s.width, w);
+  }
   check_forward(x, gamma, beta, out, mean, rstd, s);
 }
 
@@ -84,9 +93,15 @@ void residual(const Shape& s, const ReferenceDropout& dropout, bool in_place) {
   Array<T> out(count);
   Array<float> mean(s.rows), rstd(s.rows);
   const int w = warps<T>(s.width, 32, 8);
-  launch(row_kernel<T>("residual_layer_norm", s.width), forward_grid(s.rows, w), threads(w), 0, in_place ? sum : before,
-         branch, gamma, beta, sum, out, mean, rstd, s.rows, s.width, s.rows_per_sample, w, dropout.threshold, dropout.site,
-         control);
+  if (s.in_memory) {
+    launch(row_kernel<T>("residual_layer_norm_long", s.width), dim3(s.rows), dim3(LONG_THREADS), 0,
+           in_place ? sum : before, branch, gamma, beta, sum, out, mean, rstd, s.rows, s.width, s.rows_per_sample,
+           dropout.threshold, dropout.site, control);
+  } else {
+    launch(row_kernel<T>("residual_layer_norm", s.width), forward_grid(s.rows, w), threads(w), 0,
+           in_place ? sum : before, branch, gamma, beta, sum, out, mean, rstd, s.rows, s.width, s.rows_per_sample, w,
+           dropout.threshold, dropout.site, control);
+  }
   expect_close("residual_out", sum, [&](size_t i) {
     const double factor = dropout.factor(control, i / s.width, s.rows_per_sample, i % s.width, s.width);
     return before.value(i) + factor * branch.value(i);
@@ -131,9 +146,19 @@ void backward(const Shape& s, const Variant& v, unsigned blocks) {
   }
   const int w = warps<T>(s.width, 24, 12);
   const T* later_data = v.in_place ? d_residual.data() : v.later ? later.data() : nullptr;
-  launch(row_kernel<T>("layer_norm_backward", s.width), dim3(blocks), threads(w), 0, d_out, x, gamma, mean, rstd,
-         later_data, d_residual, v.branch ? d_branch.data() : nullptr, partials, s.rows, s.width, s.rows_per_sample, w,
-         dropout.threshold, dropout.site, control);
+  if (s.in_memory) {
+    // The sums first: dOut may be overwritten.
+    const size_t pack = s.width % (16 / sizeof(T)) == 0 ? 16 / sizeof(T) : 1;
+    launch(row_kernel<T>("layer_norm_sums_long", s.width), dim3(ceiling(s.width, 128 * pack), blocks), dim3(128), 0, d_out,
+           x, mean, rstd, partials, s.rows, s.width, static_cast<int>(ceiling(s.rows, blocks)));
+    launch(row_kernel<T>("layer_norm_backward_long", s.width), dim3(s.rows), dim3(LONG_THREADS), 0, d_out, x, gamma, mean,
+           rstd, later_data, d_residual, v.branch ? d_branch.data() : nullptr, s.rows, s.width, s.rows_per_sample,
+           dropout.threshold, dropout.site, control);
+  } else {
+    launch(row_kernel<T>("layer_norm_backward", s.width), dim3(blocks), threads(w), 0, d_out, x, gamma, mean, rstd,
+           later_data, d_residual, v.branch ? d_branch.data() : nullptr, partials, s.rows, s.width, s.rows_per_sample, w,
+           dropout.threshold, dropout.site, control);
+  }
   launch("sum_partials", dim3(ceiling(2 * s.width, 32)), dim3(512), 0, partials, static_cast<int>(blocks), 2 * s.width,
          s.width, d_gamma, d_beta, v.accumulate ? 1 : 0);
 
@@ -182,6 +207,25 @@ void all_backward() {
   }
 }
 
+/// In each shape some rows to a block of sums, and all to one.
+template <typename T>
+void all_long() {
+  for (const Shape& s : LONG_SHAPES) {
+    if (!THOROUGH && s.width > 10000) {
+      continue;
+    }
+    layer_norm<T>(s);
+    residual<T>(s, {0}, false);
+    residual<T>(s, {16384}, true);
+    for (const Variant& v : VARIANTS) {
+      if (THOROUGH || v.threshold > 0) {
+        backward<T>(s, v, 2);
+      }
+    }
+    backward<T>(s, VARIANTS[0], 1);
+  }
+}
+
 template <typename T>
 void all_forward() {
   for (const Shape& s : SHAPES) {
@@ -199,3 +243,6 @@ TEST(layer_norm_forward_f16) { all_forward<f16>(); }
 TEST(layer_norm_backward_f32) { all_backward<float>(); }
 TEST(layer_norm_backward_bf16) { all_backward<bf16>(); }
 TEST(layer_norm_backward_f16) { all_backward<f16>(); }
+TEST(layer_norm_long_f32) { all_long<float>(); }
+TEST(layer_norm_long_bf16) { all_long<bf16>(); }
+TEST(layer_norm_long_f16) { all_long<f16>(); }

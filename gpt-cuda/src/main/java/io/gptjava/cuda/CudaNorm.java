@@ -9,9 +9,15 @@ import io.gptjava.core.Tensor;
 import io.gptjava.cuda.device.CudaDevice;
 import io.gptjava.cuda.device.Kernel;
 
-/** Layer normalisation and the residual stream; the kernels are those of {@code layernorm.cu}. */
+/**
+ * Layer normalisation and the residual stream; the kernels are those of {@code layernorm.cu}, and
+ * of {@code layernorm_long.cu} for rows that those cannot hold.
+ */
 final class CudaNorm {
   private static final int WARP = 32;
+
+  /** In place of a number of warps: a block works through a row in memory. */
+  private static final int NONE = 0;
 
   /** What a row's threads hold of it. */
   private enum Share {
@@ -34,19 +40,22 @@ final class CudaNorm {
       this.mostColumns = mostColumns;
     }
 
-    /** Warps that share a row. */
+    /** Whether the threads cannot hold a row, so that it takes the kernels of long rows. */
+    boolean isLong(long width) {
+      return width > mostColumns;
+    }
+
+    /** Warps that share a row; {@link #NONE} for a long one. */
     int warps(long width, boolean byPacks) {
-      if (width > mostColumns) {
-        throw new IllegalArgumentException(
-            "width %d is beyond the %d columns of layer normalisation on CUDA"
-                .formatted(width, mostColumns));
-      }
-      return (int) ceiling(width, (long) WARP * (byPacks ? packed : single));
+      return isLong(width) ? NONE : (int) ceiling(width, (long) WARP * (byPacks ? packed : single));
     }
   }
 
   /** Rows of a block when each has one warp. */
   private static final int ROWS = 4;
+
+  /** Threads that work through a long row. */
+  private static final int LONG_THREADS = 512;
 
   /** Threads that backward keeps busy on a multiprocessor. */
   private static final int BACKWARD_THREADS = 512;
@@ -56,6 +65,10 @@ final class CudaNorm {
   private final KernelForms layerNorm;
   private final KernelForms residualLayerNorm;
   private final KernelForms backward;
+  private final KernelForms layerNormLong;
+  private final KernelForms residualLayerNormLong;
+  private final KernelForms backwardLong;
+  private final LongNormSums longSums;
 
   CudaNorm(CudaDevice device, CudaStepControl control) {
     this.device = device;
@@ -63,6 +76,10 @@ final class CudaNorm {
     layerNorm = new KernelForms(device, "layer_norm");
     residualLayerNorm = new KernelForms(device, "residual_layer_norm");
     backward = new KernelForms(device, "layer_norm_backward");
+    layerNormLong = new KernelForms(device, "layer_norm_long");
+    residualLayerNormLong = new KernelForms(device, "residual_layer_norm_long");
+    backwardLong = new KernelForms(device, "layer_norm_backward_long");
+    longSums = new LongNormSums(device);
   }
 
   void layerNorm(Tensor x, Tensor gamma, Tensor beta, Tensor out, Tensor mean, Tensor rstd) {
@@ -74,7 +91,7 @@ final class CudaNorm {
     boolean packed = Launches.packed(type, width, addresses);
     int warps = Share.FORWARD.warps(width, packed);
     Kernel kernel =
-        layerNorm
+        (warps == NONE ? layerNormLong : layerNorm)
             .of(type, packed)
             .pointer(x)
             .pointer(gamma)
@@ -83,9 +100,8 @@ final class CudaNorm {
             .pointer(mean)
             .pointer(rstd)
             .int32(rows)
-            .int32(width)
-            .int32(warps);
-    launchForward(kernel, rows, warps);
+            .int32(width);
+    launchForward(shared(kernel, warps), rows, warps);
   }
 
   void residualLayerNorm(
@@ -115,7 +131,7 @@ final class CudaNorm {
     boolean packed = Launches.packed(type, width, addresses);
     int warps = Share.FORWARD.warps(width, packed);
     Kernel kernel =
-        residualLayerNorm
+        (warps == NONE ? residualLayerNormLong : residualLayerNorm)
             .of(type, packed)
             .pointer(residual)
             .pointer(branch)
@@ -127,9 +143,8 @@ final class CudaNorm {
             .pointer(rstd)
             .int32(rows)
             .int32(width)
-            .int32(rowsPerSample)
-            .int32(warps);
-    launchForward(Launches.dropout(kernel, dropout, control), rows, warps);
+            .int32(rowsPerSample);
+    launchForward(Launches.dropout(shared(kernel, warps), dropout, control), rows, warps);
   }
 
   private static void checkForward(
@@ -148,8 +163,15 @@ final class CudaNorm {
     CudaOperands.f32("rstd", rstd, rows);
   }
 
+  /** Gives a kernel the number of warps that share a row; those of long rows do not ask. */
+  private static Kernel shared(Kernel kernel, int warps) {
+    return warps == NONE ? kernel : kernel.int32(warps);
+  }
+
   private static void launchForward(Kernel kernel, long rows, int warps) {
-    if (warps == 1) {
+    if (warps == NONE) {
+      kernel.launch(rows, 1, 1, LONG_THREADS, 0);
+    } else if (warps == 1) {
       kernel.launch(ceiling(rows, ROWS), 1, 1, ROWS * WARP, 0);
     } else {
       kernel.launch(rows, 1, 1, warps * WARP, 0);
@@ -194,9 +216,13 @@ final class CudaNorm {
             | workspace.address();
     boolean packed = Launches.packed(type, width, addresses);
     int warps = Share.BACKWARD.warps(width, packed);
-    int blocks = backwardBlocks(rows, warps);
+    // Of long rows the sums come first: dBranch may be dOut.
+    int parts =
+        warps == NONE
+            ? longSums.launch(type, packed, dOut, x, mean, rstd, workspace)
+            : backwardBlocks(rows, warps);
     Kernel kernel =
-        backward
+        (warps == NONE ? backwardLong : backward)
             .of(type, packed)
             .pointer(dOut)
             .pointer(x)
@@ -205,17 +231,24 @@ final class CudaNorm {
             .pointer(rstd)
             .pointerOrNull(dResidualOutOrNull)
             .pointer(dResidual)
-            .pointerOrNull(dBranchOrNull)
-            .pointer(workspace)
-            .int32(rows)
-            .int32(width)
-            .int32(rowsPerSample)
-            .int32(warps);
-    Launches.dropout(kernel, dropout, control).launch(blocks, 1, 1, backwardThreads(warps), 0);
-    PartialSums.launch(device, workspace.address(), blocks, (int) width, dGamma, dBeta, accumulate);
+            .pointerOrNull(dBranchOrNull);
+    if (warps != NONE) {
+      kernel.pointer(workspace);
+    }
+    kernel.int32(rows).int32(width).int32(rowsPerSample);
+    Launches.dropout(shared(kernel, warps), dropout, control);
+    if (warps == NONE) {
+      kernel.launch(rows, 1, 1, LONG_THREADS, 0);
+    } else {
+      kernel.launch(parts, 1, 1, backwardThreads(warps), 0);
+    }
+    PartialSums.launch(device, workspace.address(), parts, (int) width, dGamma, dBeta, accumulate);
   }
 
   long layerNormBackwardWorkspace(long rows, int width) {
+    if (Share.BACKWARD.isLong(width)) {
+      return longSums.workspace(rows, width);
+    }
     int blocks =
         Math.max(
             backwardBlocks(rows, Share.BACKWARD.warps(width, true)),

@@ -6,10 +6,11 @@ import io.gptjava.core.BackendOptions;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * The CUDA that tests run on: the host emulator that the build made, or with {@code
- * -Dgpt.cuda.real=true} a GPU.
+ * -Dgpt.cuda.real=true} a GPU, with the libraries that {@code gpt} would take.
  */
 public final class CudaUnderTest {
   private CudaUnderTest() {}
@@ -19,10 +20,19 @@ public final class CudaUnderTest {
     return Boolean.getBoolean("gpt.cuda.real");
   }
 
+  /** Where the environment says that CUDA is, as {@code gpt} reads it. */
+  private static Optional<Path> cudaHome() {
+    return Stream.of("CUDA_HOME", "VIRTUAL_ENV", "CONDA_PREFIX")
+        .map(System::getenv)
+        .filter(home -> home != null && !home.isEmpty())
+        .findFirst()
+        .map(Path::of);
+  }
+
   /** Options that open it; skips the test, with the reason, if it is not there. */
   public static BackendOptions options() {
     if (real()) {
-      return BackendOptions.DEFAULT;
+      return BackendOptions.DEFAULT.withCuda(Optional.empty(), cudaHome());
     }
     String emulator = System.getProperty("gpt.cuda.emulator", "");
     assumeTrue(
