@@ -109,7 +109,7 @@ public final class BenchTrainCommand implements Callable<Integer> {
     Availability.check(settings);
     TrainConfig config = TrainConfigs.from(settings, Models::config);
     try (Backend backend = BackendChoice.of(settings, context.environment()).open()) {
-      RunMemory.require(backend, settings, config);
+      RunMemory.requireForBenchmark(backend, config);
       TrainBenchmark.Settings benchmark = benchmark(settings, config);
       if (DeviceTrainBenchmark.suits(backend)) {
         onDevice(backend, benchmark);

@@ -47,14 +47,35 @@ public final class RunMemory {
       Backend backend, ResolvedSettings settings, TrainConfig config, long available) {
     long needed = MemoryForecast.bytes(backend.ops(), ModelSize.of(config));
     if (needed > available) {
-      throw new GptException(
-          Failure.CAPACITY,
-          "This run needs %s of memory and %s are available\n%s"
-              .formatted(
-                  gib(needed),
-                  gib(available),
-                  new MemoryAdvice(backend.ops(), settings, config, available).text()));
+      String advice = new MemoryAdvice(backend.ops(), settings, config, available).text();
+      throw tooMuch(needed, available, advice);
     }
+  }
+
+  /**
+   * Refuses a benchmark that cannot fit; it knows neither accumulation nor recomputation.
+   *
+   * @throws GptException with {@link Failure#CAPACITY}
+   */
+  public static void requireForBenchmark(Backend backend, TrainConfig config) {
+    ModelSize size = ModelSize.of(config);
+    long available = available(backend).orElse(Long.MAX_VALUE);
+    long needed = MemoryForecast.bytes(backend.ops(), size);
+    if (needed > available) {
+      OptionalInt most = MemoryForecast.largestBatch(backend.ops(), size, available);
+      String advice =
+          most.isPresent()
+              ? "it fits with --batch-size " + most.getAsInt()
+              : "not even --batch-size 1 fits; lower --sequence-length or use a smaller --preset";
+      throw tooMuch(needed, available, advice);
+    }
+  }
+
+  private static GptException tooMuch(long needed, long available, String advice) {
+    return new GptException(
+        Failure.CAPACITY,
+        "This run needs %s of memory and %s are available\n%s"
+            .formatted(gib(needed), gib(available), advice));
   }
 
   /** Bytes as people read them. */

@@ -135,6 +135,19 @@ final class RunMemoryTest {
     assertTrue(bytes < mostGib * GIB, "%.2f GiB".formatted(bytes / GIB));
   }
 
+  /** 10⁷ windows: hundreds of GiB. */
+  @Test
+  void aBenchmarkIsToldItsLargestBatch() {
+    TrainConfig config =
+        config(
+            settings(
+                "--layers 1 --heads 1 --width 32 --sequence-length 16 --batch-size 10000000"));
+    GptException e =
+        assertThrows(GptException.class, () -> RunMemory.requireForBenchmark(backend, config));
+    assertEquals(Failure.CAPACITY, e.failure());
+    assertTrue(e.getMessage().matches("(?s).*it fits with --batch-size \\d+"), e.getMessage());
+  }
+
   @Test
   void whatFitsIsNotRefused() {
     ResolvedSettings settings = settings("--preset gpt2-124m --batch-size 1");
