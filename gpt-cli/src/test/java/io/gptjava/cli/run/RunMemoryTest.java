@@ -77,12 +77,12 @@ final class RunMemoryTest {
 
   @ParameterizedTest
   @CsvSource({
-    "--preset gpt2-124m, 8, '--batch-size 4 (', '--recompute block ('",
-    "--preset gpt2-124m --batch-size 6 --accumulate 2, 5, '--batch-size 3 --accumulate 4 ('"
+    "--preset gpt2-124m, 5, '--batch-size 4 (', '--recompute block ('",
+    "--preset gpt2-124m --batch-size 6 --accumulate 2, 4.2, '--batch-size 3 --accumulate 4 ('"
         + ", '--recompute block ('",
-    "--preset gpt2-124m --batch-size 1, 2.6, '--recompute block (', ''",
-    "--preset gpt2-355m --batch-size 1, 5.8, '--sequence-length 512 (', ''",
-    "--preset gpt2-1558m, 24, '--preset gpt2-774m --batch-size 1 (', ''",
+    "--preset gpt2-124m --batch-size 1, 2.3, '--recompute block (', ''",
+    "--preset gpt2-355m --batch-size 1, 5.7, '--sequence-length 512 (', ''",
+    "--preset gpt2-1558m, 23, '--preset gpt2-774m --batch-size 1 (', ''",
     "--preset gpt2-124m --layers 40, 2.5, '--layers ', ''",
     "--preset textbook --batch-size 64 --accumulate 1, 6, '--batch-size ', '--recompute block ('",
   })
@@ -125,7 +125,7 @@ final class RunMemoryTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"gpt2-124m, 2.9", "gpt2-355m, 7", "gpt2-774m, 14.5", "gpt2-1558m, 28.5"})
+  @CsvSource({"gpt2-124m, 2.9", "gpt2-355m, 7.3", "gpt2-774m, 15.1", "gpt2-1558m, 29"})
   void everySizeConstructsAndPlans(String preset, double mostGib) {
     ResolvedSettings settings = settings("--preset " + preset + " --batch-size 1");
     TrainConfig config = config(settings);
