@@ -2,13 +2,12 @@ package io.gptjava.cli.run;
 
 import io.gptjava.cli.config.Presets;
 import io.gptjava.cli.config.ResolvedSettings;
+import io.gptjava.core.Backend;
 import io.gptjava.core.GptConfig;
-import io.gptjava.core.Ops;
 import io.gptjava.train.config.BatchConfig;
 import io.gptjava.train.config.Recompute;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.model.ModelSize;
-import io.gptjava.train.run.MemoryForecast;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -20,14 +19,14 @@ import java.util.Optional;
  * then a smaller model.
  */
 final class MemoryAdvice {
-  private final Ops ops;
+  private final Backend backend;
   private final ResolvedSettings settings;
   private final ModelSize size;
   private final BatchConfig batch;
   private final long available;
 
-  MemoryAdvice(Ops ops, ResolvedSettings settings, TrainConfig config, long available) {
-    this.ops = ops;
+  MemoryAdvice(Backend backend, ResolvedSettings settings, TrainConfig config, long available) {
+    this.backend = backend;
     this.settings = settings;
     this.size = ModelSize.of(config);
     this.batch = config.batch();
@@ -51,12 +50,16 @@ final class MemoryAdvice {
         .orElse("no model of this width fits; lower --width or --vocab-size");
   }
 
+  private long bytes(ModelSize candidate) {
+    return RunMemory.ledger(backend, candidate).totalBytes();
+  }
+
   private boolean fits(ModelSize candidate) {
-    return MemoryForecast.bytes(ops, candidate) <= available;
+    return bytes(candidate) <= available;
   }
 
   private String told(String flags, ModelSize candidate) {
-    return flags + " (" + RunMemory.gib(MemoryForecast.bytes(ops, candidate)) + ")";
+    return flags + " (" + RunMemory.gib(bytes(candidate)) + ")";
   }
 
   /** The largest smaller micro-batch that divides the step's sequences. */

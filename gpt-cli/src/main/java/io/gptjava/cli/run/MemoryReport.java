@@ -8,7 +8,6 @@ import io.gptjava.core.Precision;
 import io.gptjava.train.config.Recompute;
 import io.gptjava.train.model.ModelSize;
 import io.gptjava.train.run.MemoryByLayer;
-import io.gptjava.train.run.MemoryForecast;
 import io.gptjava.train.run.MemoryLedger;
 import java.util.ArrayList;
 import java.util.List;
@@ -56,8 +55,8 @@ public record MemoryReport(
             new Choice(
                 precision,
                 recompute,
-                MemoryForecast.bytes(backend.ops(), other),
-                MemoryForecast.largestBatch(backend.ops(), other, capacity)));
+                RunMemory.ledger(backend, other).totalBytes(),
+                RunMemory.largestBatch(backend, other, capacity)));
       }
     }
     return new MemoryReport(
@@ -65,7 +64,7 @@ public record MemoryReport(
         size.config().parameterCount(),
         backend.name(),
         capacity,
-        MemoryForecast.ledger(backend.ops(), size),
+        RunMemory.ledger(backend, size),
         MemoryByLayer.of(backend.ops(), size),
         List.copyOf(choices));
   }
