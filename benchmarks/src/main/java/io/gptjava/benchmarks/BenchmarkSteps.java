@@ -42,9 +42,7 @@ final class BenchmarkSteps {
     LossScaling scaling = settings.precision().lossScaling();
     control.scaleLoss(scaling, scaling.dynamic() ? LossScale.INITIAL : LossScale.NONE);
     GptConfig config = settings.model();
-    model =
-        new GptModel(
-            backend, config, settings.precision(), settings.batch(), settings.sequence(), true);
+    model = new GptModel(backend, settings.size());
     new WeightInitializer(Initialization.GPT2, settings.seed(), config.layers())
         .initialize(backend, model.layout(), model.masters());
     model.mastersChanged();

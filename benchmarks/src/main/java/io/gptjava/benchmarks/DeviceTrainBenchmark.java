@@ -68,7 +68,7 @@ public final class DeviceTrainBenchmark {
   }
 
   private static MemoryPlan memory(Backend backend, TrainBenchmark.Settings s) {
-    return GptModel.plan(backend.ops(), s.model(), s.precision(), s.batch(), s.sequence(), true);
+    return GptModel.plan(backend.ops(), s.size());
   }
 
   /** FLOP/s of a square product; the median of some samples of back-to-back calls. */

@@ -6,6 +6,8 @@ import io.gptjava.core.GptConfig;
 import io.gptjava.core.GptException;
 import io.gptjava.core.OptimizerState;
 import io.gptjava.core.Precision;
+import io.gptjava.train.config.Recompute;
+import io.gptjava.train.model.ModelSize;
 import io.gptjava.train.run.Environment;
 import java.lang.management.CompilationMXBean;
 import java.lang.management.ManagementFactory;
@@ -67,6 +69,11 @@ public final class TrainBenchmark {
     public static Settings textbook() {
       GptConfig model = new GptConfig(50_257, 256, 768, 12, 12, 0.1f, false, false);
       return new Settings(model, Precision.FP32, 2, 256, 30, 15, 0, 1);
+    }
+
+    /** The model that the steps train. */
+    ModelSize size() {
+      return new ModelSize(model, precision, Recompute.NONE, batch, sequence, true);
     }
 
     /** N, tokens of a step. */

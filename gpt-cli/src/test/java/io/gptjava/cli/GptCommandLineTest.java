@@ -4,9 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gptjava.cli.config.Presets;
 import io.gptjava.cli.config.Settings;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -50,6 +54,8 @@ final class GptCommandLineTest {
         "bench; 2; gpt bench train",
         "bench trian; 2; did you mean train?",
         "bench train --steps 0; 2; --steps 0",
+        "bench memory --memory 0; 2; --memory 0.0 must be more than 0 GiB",
+        "bench memory --dropout 0; 2; Unknown option --dropout",
         "bench train --lr 1; 2; Unknown option --lr",
         "bench train --backend cuda; 4; --backend cuda cannot run here",
         "'' ; 2; Unknown command",
@@ -141,7 +147,35 @@ final class GptCommandLineTest {
     assertTrue(line(cli.out(), "lr ").endsWith("preset story"), cli.out());
     assertTrue(cli.out().contains("Model parameters: 3,231,264"), cli.out());
     assertTrue(line(cli.out(), "  total").contains("MiB"), cli.out());
+    assertTrue(line(cli.out(), "  h.0").matches("  h\\.0( +[\\d.]+){4}"), cli.out());
+    assertTrue(cli.out().contains("GiB available; largest --batch-size of 64 tokens"), cli.out());
     assertFalse(out.toFile().exists());
+  }
+
+  @Test
+  void benchMemoryPlansWhatNoMachineHere() throws IOException {
+    String[] command = {
+      "bench", "memory", "--preset", "gpt2-1558m", "--precision", "bf16", "--memory", "80"
+    };
+    Cli text = Cli.run(command);
+    assertEquals(0, text.code(), text.err());
+    assertTrue(
+        text.out().startsWith("1,557,611,200 parameters, 1 × 1024 tokens, bf16"), text.out());
+    assertTrue(line(text.out(), "  h.0 … h.47, each").contains("."), text.out());
+    List<String> words = new ArrayList<>(List.of(command));
+    words.add("--json");
+    Cli json = Cli.run(words.toArray(String[]::new));
+    assertEquals(0, json.code(), json.err());
+    JsonNode root = new ObjectMapper().readTree(json.out());
+    long roles = 0;
+    for (JsonNode bytes : root.get("role_bytes")) {
+      roles += bytes.asLong();
+    }
+    assertEquals(root.get("total_bytes").asLong(), roles);
+    assertEquals(9, root.get("choices").size());
+    int none = root.at("/choices/3/largest_batch_size").asInt();
+    int block = root.at("/choices/5/largest_batch_size").asInt();
+    assertTrue(none > 1 && block > 5 * none, json.out());
   }
 
   private static String line(String text, String start) {

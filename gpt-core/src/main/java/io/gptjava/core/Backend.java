@@ -1,6 +1,7 @@
 package io.gptjava.core;
 
 import java.lang.foreign.MemorySegment;
+import java.util.OptionalLong;
 import java.util.Set;
 
 /**
@@ -40,6 +41,14 @@ public interface Backend extends AutoCloseable {
    * @throws GptException with {@link Failure#CAPACITY} if there is not enough
    */
   Memory allocate(String role, long bytes);
+
+  /**
+   * Bytes that {@link #allocate} can still give, where tensors are not in the host's memory; empty
+   * where they are.
+   */
+  default OptionalLong availableBytes() {
+    return OptionalLong.empty();
+  }
 
   /**
    * Prepares a sequence of ops that will run many times. The backend may record the ops of one run

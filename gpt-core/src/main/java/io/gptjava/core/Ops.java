@@ -164,6 +164,19 @@ public interface Ops {
       Tensor x, Tensor weight, Tensor biasOrNull, Tensor preActivationOrNull, Tensor out);
 
   /**
+   * Computes {@code out} of an earlier {@link #linearGelu} again, to the same bits, for a backward
+   * pass that did not keep it. A backend whose GELU of the stored pre-activation has those bits
+   * need not repeat the product; this does, for those whose fused GELU sees unrounded sums.
+   *
+   * @param preActivation (N, M) as saved; may be written to, what it holds
+   * @param out (N, M)
+   */
+  default void linearGeluAgain(
+      Tensor x, Tensor weight, Tensor biasOrNull, Tensor preActivation, Tensor out) {
+    linearGelu(x, weight, biasOrNull, preActivation, out);
+  }
+
+  /**
    * Gradient of a linear layer's input, {@code dX = dOut · weightᵀ}; with a pre-activation, of the
    * GELU before it too: {@code dX = (dOut · weightᵀ) ⊙ gelu'(preActivation)}.
    *

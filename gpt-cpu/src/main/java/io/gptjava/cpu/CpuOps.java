@@ -125,6 +125,13 @@ final class CpuOps implements Ops {
     linear.linearGelu(x, weight, biasOrNull, preActivationOrNull, out);
   }
 
+  /** {@inheritDoc} Here the product stores the very numbers that its GELU sees. */
+  @Override
+  public void linearGeluAgain(
+      Tensor x, Tensor weight, Tensor biasOrNull, Tensor preActivation, Tensor out) {
+    gelu(preActivation, out);
+  }
+
   @Override
   public void linearBackwardInput(
       Tensor dOut, Tensor weight, Tensor preActivationOrNull, Tensor dX) {

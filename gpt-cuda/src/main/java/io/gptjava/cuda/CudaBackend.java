@@ -19,6 +19,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.EnumSet;
+import java.util.OptionalLong;
 import java.util.Set;
 
 /**
@@ -122,6 +123,11 @@ public final class CudaBackend implements Backend {
     }
     device.stream().zero(memory.address(), bytes);
     return new Memory(role, deviceSegment(memory.address(), bytes), false);
+  }
+
+  @Override
+  public OptionalLong availableBytes() {
+    return OptionalLong.of(device.memory().free());
   }
 
   /** A segment that only carries an address: the host never touches its content. */

@@ -15,6 +15,8 @@ import io.gptjava.core.Precision;
 import io.gptjava.core.StepOutputs;
 import io.gptjava.cpu.CpuBackend;
 import io.gptjava.cuda.CudaBackend;
+import io.gptjava.train.config.Recompute;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -96,6 +98,34 @@ class CudaTrainingTest {
         List<float[]> actual = a.state();
         for (int i = 0; i < expected.size(); i++) {
           assertArrayEquals(expected.get(i), actual.get(i), "tensor " + i + " in " + precision);
+        }
+      }
+    }
+  }
+
+  /** Recorded and issued, on either cuBLAS's epilogues: recomputation changes no bit. */
+  @ParameterizedTest
+  @EnumSource(names = {"FP32", "BF16", "FP16"})
+  void recomputationChangesNoBit(Precision precision) {
+    BackendOptions options = CudaEmulator.options();
+    for (boolean issued : new boolean[] {false, true}) {
+      for (GptConfig config : List.of(SmallTraining.TEXTBOOK, SmallTraining.GPT2)) {
+        List<StepOutputs> losses = new ArrayList<>();
+        List<float[]> state = new ArrayList<>();
+        for (Recompute recompute : Recompute.values()) {
+          try (Backend cuda = new CudaBackend(options.withSyncKernels(issued))) {
+            SmallTraining training = new SmallTraining(cuda, config, precision, recompute);
+            List<StepOutputs> steps = training.steps(4);
+            List<float[]> after = training.state();
+            if (recompute == Recompute.NONE) {
+              losses.addAll(steps);
+              state.addAll(after);
+            }
+            assertEquals(losses, steps, recompute + " in " + precision);
+            for (int i = 0; i < state.size(); i++) {
+              assertArrayEquals(state.get(i), after.get(i), recompute + ", tensor " + i);
+            }
+          }
         }
       }
     }

@@ -8,9 +8,11 @@ import io.gptjava.core.Precision;
 import io.gptjava.core.StepInputs;
 import io.gptjava.core.StepOutputs;
 import io.gptjava.core.Tensor;
+import io.gptjava.train.config.Recompute;
 import io.gptjava.train.config.TrainConfig.Initialization;
 import io.gptjava.train.data.Batch;
 import io.gptjava.train.model.GptModel;
+import io.gptjava.train.model.ModelSize;
 import io.gptjava.train.model.WeightInitializer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -39,13 +41,22 @@ final class SmallTraining {
   private int step;
 
   SmallTraining(Backend backend, GptConfig config, Precision precision) {
+    this(backend, config, precision, Recompute.NONE);
+  }
+
+  SmallTraining(Backend backend, GptConfig config, Precision precision, Recompute recompute) {
     this.backend = backend;
-    model = new GptModel(backend, config, precision, BATCH, SEQUENCE, true);
+    model =
+        new GptModel(backend, new ModelSize(config, precision, recompute, BATCH, SEQUENCE, true));
     new WeightInitializer(Initialization.GPT2, 7, config.layers())
         .initialize(backend, model.layout(), model.masters());
     model.mastersChanged();
     optimizer = model.optimizerState(false);
     update = backend.recording(this::clipAndUpdate);
+  }
+
+  GptModel model() {
+    return model;
   }
 
   private void clipAndUpdate() {

@@ -19,7 +19,6 @@ import io.gptjava.cli.config.SettingsResolver;
 import io.gptjava.cli.config.TrainConfigs;
 import io.gptjava.cli.model.Models;
 import io.gptjava.cli.run.RunMemory;
-import io.gptjava.cli.run.SystemMemory;
 import io.gptjava.core.Backend;
 import io.gptjava.train.config.TrainConfig;
 import java.util.List;
@@ -110,11 +109,11 @@ public final class BenchTrainCommand implements Callable<Integer> {
     Availability.check(settings);
     TrainConfig config = TrainConfigs.from(settings, Models::config);
     try (Backend backend = BackendChoice.of(settings, context.environment()).open()) {
+      RunMemory.requireForBenchmark(backend, config);
       TrainBenchmark.Settings benchmark = benchmark(settings, config);
       if (DeviceTrainBenchmark.suits(backend)) {
         onDevice(backend, benchmark);
       } else {
-        SystemMemory.require(RunMemory.ledger(backend, config).totalBytes());
         onHost(backend, benchmark);
       }
     }

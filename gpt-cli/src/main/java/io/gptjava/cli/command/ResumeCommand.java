@@ -52,6 +52,12 @@ public final class ResumeCommand implements Callable<Integer> {
   @Option(names = "--backend", paramLabel = "NAME", description = "Another backend.")
   private String backend;
 
+  @Option(
+      names = "--recompute",
+      paramLabel = "none|gelu|block",
+      description = "Another amount of recomputation; changes memory and time, not the result.")
+  private String recompute;
+
   @Option(names = "--log-style", paramLabel = "NAME", description = "Form of the console lines.")
   private String logStyle;
 
@@ -105,6 +111,7 @@ public final class ResumeCommand implements Callable<Integer> {
     Layer layer = new Layer();
     put(layer, "threads", threads);
     put(layer, "backend", backend);
+    put(layer, "recompute", recompute);
     put(layer, "log-style", logStyle);
     put(layer, "quiet", Boolean.toString(quiet));
     put(layer, "json", Boolean.toString(json));

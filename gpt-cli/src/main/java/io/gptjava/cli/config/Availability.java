@@ -21,13 +21,6 @@ public final class Availability {
         "oneDNN is not part of this build; use --cpu-matmul vector");
     refuse(
         settings,
-        "recompute",
-        "none",
-        Failure.USAGE,
-        "recomputation is not part of this build; to save memory lower --batch-size and raise"
-            + " --accumulate");
-    refuse(
-        settings,
         "profile",
         "false",
         Failure.USAGE,

@@ -1,5 +1,6 @@
 package io.gptjava.cli.config;
 
+import io.gptjava.core.GptConfig;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -42,6 +43,16 @@ public final class Presets {
     Layer nearest = ConfigFile.parse(own, "preset " + name, origin);
     SettingsResolver.lay(nearest, layer.items());
     return layer;
+  }
+
+  /** Shape of a preset's model. */
+  public static GptConfig model(String name) {
+    return TrainConfigs.from(
+            SettingsResolver.ofPreset(name),
+            path -> {
+              throw new IllegalStateException("preset " + name + " takes weights from " + path);
+            })
+        .model();
   }
 
   /** First comment line of a preset. */

@@ -10,6 +10,7 @@ import io.gptjava.train.config.DataConfig;
 import io.gptjava.train.config.Duration;
 import io.gptjava.train.config.KeepConfig;
 import io.gptjava.train.config.OptimizerConfig;
+import io.gptjava.train.config.Recompute;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.config.WatchConfig;
 import java.nio.file.Path;
@@ -58,6 +59,7 @@ public final class TrainConfigs {
         batch(model),
         optimizer(),
         choice(Precision.class, "precision"),
+        choice(Recompute.class, "recompute"),
         settings.longInteger("seed"),
         watch(),
         keep());
@@ -164,10 +166,16 @@ public final class TrainConfigs {
     if (total % micro == 0) {
       return Math.toIntExact(total / micro);
     }
-    long near = Math.max(1, Math.round((double) total / micro)) * micro;
+    long below = total / micro * micro;
+    long above = below + micro;
     throw usage(
-        "%s %d is not a multiple of batch size × sequence length = %d × %d; the nearest is %d"
-            .formatted(settings.spelled("total-batch-tokens"), total, batchSize, sequence, near));
+        "%s %d is not a multiple of batch size × sequence length = %d × %d; use %s"
+            .formatted(
+                settings.spelled("total-batch-tokens"),
+                total,
+                batchSize,
+                sequence,
+                below == 0 ? above : below + " or " + above));
   }
 
   private Duration duration() {

@@ -1,12 +1,9 @@
 package io.gptjava.cli.run;
 
-import io.gptjava.core.Failure;
-import io.gptjava.core.GptException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.OptionalLong;
 import java.util.stream.Stream;
 
@@ -14,7 +11,6 @@ import java.util.stream.Stream;
 public final class SystemMemory {
   private static final Path MEMINFO = Path.of("/proc/meminfo");
   private static final Path GROUP_LIMIT = Path.of("/sys/fs/cgroup/memory.max");
-  private static final double GIB = 1L << 30;
 
   private SystemMemory() {}
 
@@ -44,25 +40,6 @@ public final class SystemMemory {
       return OptionalLong.of(Long.parseLong(Files.readString(GROUP_LIMIT).strip()));
     } catch (IOException | NumberFormatException e) {
       return OptionalLong.empty(); // no container, or one without a limit
-    }
-  }
-
-  /**
-   * Refuses what cannot fit.
-   *
-   * @throws GptException with {@link Failure#CAPACITY}
-   */
-  public static void require(long bytes) {
-    long available = availableBytes().orElse(Long.MAX_VALUE);
-    if (bytes > available) {
-      throw new GptException(
-          Failure.CAPACITY,
-          String.format(
-              Locale.ROOT,
-              "This run needs %.1f GiB of memory and %.1f GiB are available; lower --batch-size"
-                  + " (and raise --accumulate), --sequence-length or the model",
-              bytes / GIB,
-              available / GIB));
     }
   }
 }

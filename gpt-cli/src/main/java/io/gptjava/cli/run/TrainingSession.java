@@ -12,7 +12,8 @@ import io.gptjava.train.TrainingListener;
 import io.gptjava.train.config.BatchConfig;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.data.Datasets;
-import io.gptjava.train.run.MemoryLedger;
+import io.gptjava.train.model.ModelSize;
+import io.gptjava.train.run.MemoryByLayer;
 import io.gptjava.train.run.Metrics;
 import io.gptjava.train.run.TrainingRun;
 import java.io.PrintStream;
@@ -90,8 +91,12 @@ public final class TrainingSession {
                 new Gpt2Tokenizer())) {
       RunHeader.print(out, backend, config, data);
       out.println("Memory:");
-      MemoryLedger ledger = RunMemory.ledger(backend, config);
-      out.print(ledger.table());
+      out.print(RunMemory.ledger(backend, config).table());
+      out.println("By layer, MiB:");
+      out.print(MemoryByLayer.of(backend.ops(), ModelSize.of(config)).table());
+      RunMemory.available(backend)
+          .ifPresent(
+              bytes -> out.print(RunMemory.largestBatches(backend, ModelSize.of(config), bytes)));
     }
     return 0;
   }
@@ -103,7 +108,7 @@ public final class TrainingSession {
   private Backend openWithRoom() {
     Backend backend = open();
     try {
-      SystemMemory.require(RunMemory.ledger(backend, config).totalBytes());
+      RunMemory.require(backend, settings, config);
       return backend;
     } catch (RuntimeException e) {
       backend.close();

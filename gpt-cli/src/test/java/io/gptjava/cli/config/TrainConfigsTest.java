@@ -108,7 +108,8 @@ final class TrainConfigsTest {
   @CsvSource({
     "heads, 5, is not divisible by --heads 5",
     "sequence-length, 65, is more than the model's context length 64",
-    "total-batch-tokens, 1000, the nearest is 1024",
+    "total-batch-tokens, 1000, = 4 × 64; use 768 or 1024",
+    "total-batch-tokens, 100, = 4 × 64; use 256",
     "train-ratio, 0, leaves nothing to train on",
     "beta2, 1, must be less than 1",
     "dropout, 1, is not in [0",
@@ -129,7 +130,6 @@ final class TrainConfigsTest {
   @ParameterizedTest
   @CsvSource({
     "cpu-matmul, onednn, DEVICE",
-    "recompute, block, USAGE",
     "profile, true, USAGE",
     "watch, 8080, USAGE",
     "log, 'jsonl,tensorboard', USAGE",

@@ -102,6 +102,11 @@ public abstract class OpContract {
     return runReference(step, call).floats(name);
   }
 
+  /** Makes a call on the backend under test only and returns one output. */
+  protected final float[] actual(String name, Consumer<Stage> call) {
+    return run(subject, STEP, call).floats(name);
+  }
+
   /** The backend under test. */
   protected final Backend subject() {
     return subject;

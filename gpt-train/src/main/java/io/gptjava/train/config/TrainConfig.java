@@ -17,6 +17,7 @@ import java.util.Set;
  * @param initialization how weights begin
  * @param initFrom checkpoint or Hugging Face folder to take the weights from instead
  * @param precision number formats: fp32 (tf32, bf16, fp16 where the backend has them)
+ * @param recompute what backward computes again to save memory; changes no result
  * @param seed of every random stream
  */
 public record TrainConfig(
@@ -28,6 +29,7 @@ public record TrainConfig(
     BatchConfig batch,
     OptimizerConfig optimizer,
     Precision precision,
+    Recompute recompute,
     long seed,
     WatchConfig watch,
     KeepConfig keep) {
@@ -68,6 +70,7 @@ public record TrainConfig(
             1,
             false),
         Precision.FP32,
+        Recompute.NONE,
         1,
         new WatchConfig(Cadence.every(50), 5, Cadence.NEVER, "The", 40, Set.of()),
         new KeepConfig(Cadence.NEVER, 0, KeepConfig.OnNan.STOP, 0));
@@ -84,6 +87,7 @@ public record TrainConfig(
         batch,
         optimizer,
         precision,
+        recompute,
         seed,
         watch,
         keep);
@@ -100,6 +104,7 @@ public record TrainConfig(
         batch,
         optimizer,
         precision,
+        recompute,
         seed,
         watch,
         keep);
@@ -116,6 +121,7 @@ public record TrainConfig(
         batch,
         optimizer,
         precision,
+        recompute,
         seed,
         watch,
         keep);
@@ -132,6 +138,24 @@ public record TrainConfig(
         batch,
         optimizer,
         precision,
+        recompute,
+        seed,
+        watch,
+        keep);
+  }
+
+  /** The same with other recomputation. */
+  public TrainConfig withRecompute(Recompute recompute) {
+    return new TrainConfig(
+        name,
+        data,
+        model,
+        initialization,
+        initFrom,
+        batch,
+        optimizer,
+        precision,
+        recompute,
         seed,
         watch,
         keep);
@@ -148,6 +172,7 @@ public record TrainConfig(
         batch,
         optimizer,
         precision,
+        recompute,
         seed,
         watch,
         keep);
@@ -164,6 +189,7 @@ public record TrainConfig(
         batch,
         optimizer,
         precision,
+        recompute,
         seed,
         watch,
         keep);

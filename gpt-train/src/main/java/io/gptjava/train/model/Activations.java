@@ -3,6 +3,7 @@ package io.gptjava.train.model;
 import io.gptjava.core.DType;
 import io.gptjava.core.GptConfig;
 import io.gptjava.core.Tensor;
+import io.gptjava.train.config.Recompute;
 import io.gptjava.train.model.MemoryPlan.Allocation;
 import io.gptjava.train.model.MemoryPlan.Role;
 import io.gptjava.train.model.MemoryPlan.Slot;
@@ -16,7 +17,7 @@ import java.util.function.Function;
  *
  * @param tokens (B, T) I32
  * @param targets (N) I32
- * @param layers one entry per block; without training all entries are the same
+ * @param layers one entry per block; what blocks do not keep for backward, they share
  * @param branch (N, C) output of attention or MLP before it joins the residual stream
  * @param finalResidual (N, C) residual stream after the last block
  * @param finalNorm (N, C)
@@ -84,57 +85,74 @@ record Activations<X>(
     }
   }
 
-  /**
-   * Plans the tensors of a pass.
-   *
-   * @param type of the activations; statistics and losses are F32
-   * @param training whether every block keeps its own for backward
-   */
-  static Activations<Slot> plan(
-      MemoryPlan plan, GptConfig config, DType type, int batch, int sequence, boolean training) {
-    long n = (long) batch * sequence;
+  /** Plans the tensors of a pass; statistics and losses are F32. */
+  static Activations<Slot> plan(MemoryPlan plan, ModelSize size) {
+    GptConfig config = size.config();
+    DType type = size.precision().compute();
+    long n = size.rows();
     long c = config.width();
     Role role = Role.ACTIVATIONS;
-    Slot tokens = plan.add(role, "tokens", DType.I32, batch, sequence);
+    Slot tokens = plan.add(role, "tokens", DType.I32, size.batch(), size.sequence());
     Slot targets = plan.add(role, "targets", DType.I32, n);
     List<Layer<Slot>> layers = new ArrayList<>();
     for (int i = 0; i < config.layers(); i++) {
-      layers.add(
-          training || i == 0
-              ? planLayer(plan, config, type, batch, sequence, "h." + i + ".")
-              : layers.getFirst());
+      Layer<Slot> first = i == 0 ? null : layers.getFirst();
+      layers.add(planLayer(new Planner(plan, size, i), size, first));
     }
     return new Activations<>(
         tokens,
         targets,
         List.copyOf(layers),
         plan.add(role, "branch", type, n, c),
-        training ? plan.add(role, "residual", type, n, c) : layers.getFirst().residual(),
+        size.train() ? plan.add(role, "residual", type, n, c) : layers.getFirst().residual(),
         plan.add(role, "ln_f", type, n, c),
         plan.floats(role, "ln_f.mean", n),
         plan.floats(role, "ln_f.rstd", n),
         plan.floats(role, "losses", n));
   }
 
-  private static Layer<Slot> planLayer(
-      MemoryPlan plan, GptConfig config, DType type, int batch, int sequence, String at) {
-    long n = (long) batch * sequence;
-    long c = config.width();
-    Role role = Role.ACTIVATIONS;
+  /** Plans the tensors of block {@code i}: its own, or those that all blocks share. */
+  private record Planner(MemoryPlan plan, ModelSize size, int i) {
+    Slot add(boolean own, Slot first, String name, DType type, long... shape) {
+      if (!own && first != null) {
+        return first;
+      }
+      String at = own ? "h." + i + "." : MemoryPlan.SHARED;
+      return plan.add(Role.ACTIVATIONS, at + name, type, shape);
+    }
+  }
+
+  private static Layer<Slot> planLayer(Planner planner, ModelSize size, Layer<Slot> first) {
+    DType type = size.precision().compute();
+    long n = size.rows();
+    long c = size.config().width();
+    long heads = size.config().heads();
+    Recompute recompute = size.recompute();
+    boolean input = size.train();
+    boolean inner = input && recompute != Recompute.BLOCK;
+    boolean gelu = input && recompute == Recompute.NONE;
+    Function<Function<Layer<Slot>, Slot>, Slot> f = of -> first == null ? null : of.apply(first);
     return new Layer<>(
-        plan.add(role, at + "residual", type, n, c),
-        plan.add(role, at + "ln_1", type, n, c),
-        plan.floats(role, at + "ln_1.mean", n),
-        plan.floats(role, at + "ln_1.rstd", n),
-        plan.add(role, at + "attn.qkv", type, n, 3 * c),
-        plan.add(role, at + "attn", type, n, c),
-        plan.floats(role, at + "attn.log_sum_exp", batch, config.heads(), sequence),
-        plan.add(role, at + "attn.residual", type, n, c),
-        plan.add(role, at + "ln_2", type, n, c),
-        plan.floats(role, at + "ln_2.mean", n),
-        plan.floats(role, at + "ln_2.rstd", n),
-        plan.add(role, at + "mlp.fc", type, n, 4 * c),
-        plan.add(role, at + "mlp.gelu", type, n, 4 * c));
+        planner.add(input, f.apply(Layer::residual), "residual", type, n, c),
+        planner.add(inner, f.apply(Layer::norm1), "ln_1", type, n, c),
+        planner.add(inner, f.apply(Layer::mean1), "ln_1.mean", DType.F32, n),
+        planner.add(inner, f.apply(Layer::rstd1), "ln_1.rstd", DType.F32, n),
+        planner.add(inner, f.apply(Layer::qkv), "attn.qkv", type, n, 3 * c),
+        planner.add(inner, f.apply(Layer::attention), "attn", type, n, c),
+        planner.add(
+            inner,
+            f.apply(Layer::logSumExp),
+            "attn.log_sum_exp",
+            DType.F32,
+            size.batch(),
+            heads,
+            size.sequence()),
+        planner.add(inner, f.apply(Layer::middle), "attn.residual", type, n, c),
+        planner.add(inner, f.apply(Layer::norm2), "ln_2", type, n, c),
+        planner.add(inner, f.apply(Layer::mean2), "ln_2.mean", DType.F32, n),
+        planner.add(inner, f.apply(Layer::rstd2), "ln_2.rstd", DType.F32, n),
+        planner.add(inner, f.apply(Layer::preActivation), "mlp.fc", type, n, 4 * c),
+        planner.add(gelu, f.apply(Layer::activation), "mlp.gelu", type, n, 4 * c));
   }
 
   static Activations<Tensor> bind(Activations<Slot> slots, Allocation allocation) {

@@ -52,40 +52,67 @@ public final class Decoder implements AutoCloseable {
     this.config = config;
     this.weights = weights;
     this.mostRows = Math.min(MOST_ROWS, config.contextLength());
-    long r = mostRows;
-    long c = config.width();
     MemoryPlan plan = new MemoryPlan();
-    Role rows = Role.ACTIVATIONS;
-    DType type = weights.flat().dtype();
-    Slot tokenSlot = plan.add(rows, "tokens", DType.I32, 1, r);
-    Slot residualSlot = plan.add(rows, "residual", type, r, c);
-    Slot middleSlot = plan.add(rows, "middle", type, r, c);
-    Slot normSlot = plan.add(rows, "norm", type, r, c);
-    Slot branchSlot = plan.add(rows, "branch", type, r, c);
-    Slot attentionSlot = plan.add(rows, "attention", type, r, c);
-    Slot qkvSlot = plan.add(rows, "qkv", type, r, 3 * c);
-    Slot wideSlot = plan.add(rows, "wide", type, r, 4 * c);
-    Slot meanSlot = plan.floats(rows, "mean", r);
-    Slot rstdSlot = plan.floats(rows, "rstd", r);
-    Slot logitsSlot = plan.floats(rows, "logits", 1, config.vocabularySize());
-    long[] cache = {config.layers(), config.heads(), config.contextLength(), config.headSize()};
-    Slot keySlot = plan.add(Role.CACHE, "keys", type, cache);
-    Slot valueSlot = plan.add(Role.CACHE, "values", type, cache);
+    Slots slots = Slots.plan(plan, config, weights.flat().dtype());
     MemoryPlan.Allocation a = plan.allocate(backend);
-    this.tokens = a.tensor(tokenSlot);
-    this.residual = a.tensor(residualSlot);
-    this.middle = a.tensor(middleSlot);
-    this.norm = a.tensor(normSlot);
-    this.branch = a.tensor(branchSlot);
-    this.attention = a.tensor(attentionSlot);
-    this.qkv = a.tensor(qkvSlot);
-    this.wide = a.tensor(wideSlot);
-    this.mean = a.tensor(meanSlot);
-    this.rstd = a.tensor(rstdSlot);
-    this.logits = a.tensor(logitsSlot);
-    this.keys = a.tensor(keySlot);
-    this.values = a.tensor(valueSlot);
+    this.tokens = a.tensor(slots.tokens);
+    this.residual = a.tensor(slots.residual);
+    this.middle = a.tensor(slots.middle);
+    this.norm = a.tensor(slots.norm);
+    this.branch = a.tensor(slots.branch);
+    this.attention = a.tensor(slots.attention);
+    this.qkv = a.tensor(slots.qkv);
+    this.wide = a.tensor(slots.wide);
+    this.mean = a.tensor(slots.mean);
+    this.rstd = a.tensor(slots.rstd);
+    this.logits = a.tensor(slots.logits);
+    this.keys = a.tensor(slots.keys);
+    this.values = a.tensor(slots.values);
     this.hostLogits = arena.allocate(ValueLayout.JAVA_FLOAT, config.vocabularySize());
+  }
+
+  /** Counts the memory of a decoder without allocating it. */
+  public static MemoryPlan plan(GptConfig config, DType type) {
+    MemoryPlan plan = new MemoryPlan();
+    Slots.plan(plan, config, type);
+    return plan;
+  }
+
+  /** The tensors before their memory exists; shapes are those of the fields of these names. */
+  private record Slots(
+      Slot tokens,
+      Slot residual,
+      Slot middle,
+      Slot norm,
+      Slot branch,
+      Slot attention,
+      Slot qkv,
+      Slot wide,
+      Slot mean,
+      Slot rstd,
+      Slot logits,
+      Slot keys,
+      Slot values) {
+    static Slots plan(MemoryPlan plan, GptConfig config, DType type) {
+      long r = Math.min(MOST_ROWS, config.contextLength());
+      long c = config.width();
+      Role rows = Role.ACTIVATIONS;
+      long[] cache = {config.layers(), config.heads(), config.contextLength(), config.headSize()};
+      return new Slots(
+          plan.add(rows, "tokens", DType.I32, 1, r),
+          plan.add(rows, "residual", type, r, c),
+          plan.add(rows, "middle", type, r, c),
+          plan.add(rows, "norm", type, r, c),
+          plan.add(rows, "branch", type, r, c),
+          plan.add(rows, "attention", type, r, c),
+          plan.add(rows, "qkv", type, r, 3 * c),
+          plan.add(rows, "wide", type, r, 4 * c),
+          plan.floats(rows, "mean", r),
+          plan.floats(rows, "rstd", r),
+          plan.floats(rows, "logits", 1, config.vocabularySize()),
+          plan.add(Role.CACHE, "keys", type, cache),
+          plan.add(Role.CACHE, "values", type, cache));
+    }
   }
 
   /** Shape of the model. */

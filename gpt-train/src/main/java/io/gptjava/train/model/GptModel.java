@@ -12,6 +12,7 @@ import io.gptjava.core.OptimizerState;
 import io.gptjava.core.Philox;
 import io.gptjava.core.Precision;
 import io.gptjava.core.Tensor;
+import io.gptjava.train.config.Recompute;
 import io.gptjava.train.data.Batch;
 import io.gptjava.train.model.Activations.Layer;
 import java.lang.foreign.MemorySegment;
@@ -21,12 +22,13 @@ import java.lang.foreign.MemorySegment;
  * allocated when the model is made; a step allocates nothing. The backend owns the memory.
  *
  * <p>The residual stream passes through fused links: each adds a branch (attention or MLP), drops
- * it out, and normalises the sum for the next branch. Forward and backward read as the mirror of
- * each other.
+ * it out, and normalises the sum for the next branch; {@link BlockPass} has those of the blocks.
+ * Forward and backward read as the mirror of each other.
  */
 public final class GptModel {
   private final Backend backend;
   private final Ops ops;
+  private final ModelSize size;
   private final GptConfig config;
   private final int batch;
   private final int sequence;
@@ -35,6 +37,7 @@ public final class GptModel {
   private final ModelTensors weights;
   private final Activations<Tensor> activations;
   private final Tensor workspace;
+  private final BlockPass blocks;
   private final Runnable evaluation;
   private final Runnable firstMicroStep;
   private final Runnable laterMicroStep;
@@ -65,24 +68,26 @@ public final class GptModel {
       int batch,
       int sequence,
       boolean train) {
-    if (sequence > config.contextLength()) {
-      throw new IllegalArgumentException(sequence + " positions > " + config.contextLength());
-    }
+    this(backend, new ModelSize(config, precision, Recompute.NONE, batch, sequence, train));
+  }
+
+  /** Allocates a model; its weights are zero. The backend must compute in its precision. */
+  public GptModel(Backend backend, ModelSize size) {
     this.backend = backend;
-    this.ops = backend.ops();
-    this.config = config;
-    this.batch = batch;
-    this.sequence = sequence;
-    this.layout = new ParameterLayout(config);
-    this.memory =
-        ModelMemory.allocate(
-            backend, layout, new ModelMemory.Size(config, precision, batch, sequence, train));
-    this.weights = memory.weights();
-    this.activations = memory.activations();
-    this.workspace = memory.workspace();
-    this.evaluation = backend.recording(this::forwardLoss);
-    this.firstMicroStep = backend.recording(() -> forwardThenBackward(false));
-    this.laterMicroStep = backend.recording(() -> forwardThenBackward(true));
+    this.size = size;
+    ops = backend.ops();
+    config = size.config();
+    batch = size.batch();
+    sequence = size.sequence();
+    layout = new ParameterLayout(config);
+    memory = ModelMemory.allocate(backend, layout, size);
+    weights = memory.weights();
+    activations = memory.activations();
+    workspace = memory.workspace();
+    blocks = new BlockPass(ops, size, memory);
+    evaluation = backend.recording(this::forwardLoss);
+    firstMicroStep = backend.recording(() -> forwardThenBackward(false));
+    laterMicroStep = backend.recording(() -> forwardThenBackward(true));
   }
 
   /**
@@ -90,9 +95,13 @@ public final class GptModel {
    *
    * @param ops of the backend that would run it
    */
-  public static MemoryPlan plan(
-      Ops ops, GptConfig config, Precision precision, int batch, int sequence, boolean train) {
-    return ModelMemory.plan(ops, new ModelMemory.Size(config, precision, batch, sequence, train));
+  public static MemoryPlan plan(Ops ops, ModelSize size) {
+    return ModelMemory.plan(ops, size);
+  }
+
+  /** What its memory was planned for. */
+  public ModelSize size() {
+    return size;
   }
 
   /** Shape of the model. */
@@ -136,7 +145,7 @@ public final class GptModel {
    * @param decayAll whether every parameter decays, or only matrices
    */
   public OptimizerState optimizerState(boolean decayAll) {
-    ModelMemory.Training t = training();
+    ModelMemory.Training t = memory.forTraining();
     return new OptimizerState(
         memory.masters(),
         t.gradients().flat(),
@@ -148,7 +157,7 @@ public final class GptModel {
 
   /** Gradients of the weights. */
   public ModelTensors gradients() {
-    return training().gradients();
+    return memory.forTraining().gradients();
   }
 
   /**
@@ -209,20 +218,6 @@ public final class GptModel {
     }
   }
 
-  private ModelMemory.Training training() {
-    return memory
-        .training()
-        .orElseThrow(() -> new IllegalStateException("model was made for inference"));
-  }
-
-  private static Dropout residualDropout(float p, int link) {
-    return Dropout.of(p, Philox.PURPOSE_RESIDUAL_DROPOUT, link);
-  }
-
-  private static Dropout attentionDropout(float p, int layer) {
-    return Dropout.of(p, Philox.PURPOSE_ATTENTION_DROPOUT, layer);
-  }
-
   private static Dropout embeddingDropout(float p) {
     return Dropout.of(p, Philox.PURPOSE_EMBEDDING_DROPOUT, 0);
   }
@@ -230,84 +225,10 @@ public final class GptModel {
   private void forward(float p) {
     Activations<Tensor> a = activations;
     Layer<Tensor> first = a.layers().getFirst();
-    ModelTensors.Block block = weights.blocks().getFirst();
     ops.embedding(
         a.tokens(), weights.wte(), weights.wpe(), 0, embeddingDropout(p), rows3(first.residual()));
-    ops.layerNorm(
-        first.residual(),
-        block.gamma1(),
-        block.beta1(),
-        first.norm1(),
-        first.mean1(),
-        first.rstd1());
-    for (int i = 0; i < config.layers(); i++) {
-      forwardAttention(i, p);
-      forwardMlp(i, p);
-    }
-  }
-
-  private void forwardAttention(int i, float p) {
-    Layer<Tensor> layer = activations.layers().get(i);
-    ModelTensors.Block w = weights.blocks().get(i);
-    Tensor branch = activations.branch();
-    ops.linear(layer.norm1(), w.qkvWeight(), w.qkvBiasOrNull(), layer.qkv());
-    ops.attention(
-        rows3(layer.qkv()),
-        null,
-        config.heads(),
-        attentionDropout(p, i),
-        rows3(layer.attention()),
-        layer.logSumExp());
-    ops.linear(layer.attention(), w.projectionWeight(), w.projectionBias(), branch);
-    ops.residualLayerNorm(
-        layer.residual(),
-        branch,
-        residualDropout(p, 2 * i),
-        sequence,
-        w.gamma2(),
-        w.beta2(),
-        layer.middle(),
-        layer.norm2(),
-        layer.mean2(),
-        layer.rstd2());
-  }
-
-  private void forwardMlp(int i, float p) {
-    Activations<Tensor> a = activations;
-    Layer<Tensor> layer = a.layers().get(i);
-    ModelTensors.Block w = weights.blocks().get(i);
-    ops.linearGelu(
-        layer.norm2(), w.fcWeight(), w.fcBias(), layer.preActivation(), layer.activation());
-    ops.linear(layer.activation(), w.outWeight(), w.outBias(), a.branch());
-    boolean last = i + 1 == config.layers();
-    Dropout dropout = residualDropout(p, 2 * i + 1);
-    if (last) {
-      ops.residualLayerNorm(
-          layer.middle(),
-          a.branch(),
-          dropout,
-          sequence,
-          weights.finalGamma(),
-          weights.finalBeta(),
-          a.finalResidual(),
-          a.finalNorm(),
-          a.finalMean(),
-          a.finalRstd());
-    } else {
-      Layer<Tensor> next = a.layers().get(i + 1);
-      ModelTensors.Block nextWeights = weights.blocks().get(i + 1);
-      ops.residualLayerNorm(
-          layer.middle(),
-          a.branch(),
-          dropout,
-          sequence,
-          nextWeights.gamma1(),
-          nextWeights.beta1(),
-          next.residual(),
-          next.norm1(),
-          next.mean1(),
-          next.rstd1());
-    }
+    blocks.normalizeInput(0);
+    blocks.forward(p);
   }
 
   private void head(Tensor dXOrNull, Tensor dWeightOrNull, boolean accumulate) {
@@ -325,7 +246,7 @@ public final class GptModel {
 
   private void backward(boolean accumulate) {
     Activations<Tensor> a = activations;
-    ModelMemory.Training t = training();
+    ModelMemory.Training t = memory.forTraining();
     ModelTensors g = t.gradients();
     float p = config.dropout();
     int links = 2 * config.layers();
@@ -337,7 +258,7 @@ public final class GptModel {
         a.finalMean(),
         a.finalRstd(),
         null,
-        residualDropout(p, links - 1),
+        BlockPass.residualDropout(p, links - 1),
         sequence,
         t.dResidual(),
         t.dBranch(),
@@ -345,10 +266,7 @@ public final class GptModel {
         g.finalBeta(),
         accumulate,
         workspace);
-    for (int i = config.layers() - 1; i >= 0; i--) {
-      backwardMlp(i, p, accumulate);
-      backwardAttention(i, p, accumulate);
-    }
+    blocks.backward(p, accumulate);
     ops.embeddingBackward(
         a.tokens(),
         rows3(t.dResidual()),
@@ -356,70 +274,6 @@ public final class GptModel {
         g.wte(),
         accumulate || config.tieEmbeddings(),
         g.wpe(),
-        accumulate,
-        workspace);
-  }
-
-  private void backwardMlp(int i, float p, boolean accumulate) {
-    Layer<Tensor> layer = activations.layers().get(i);
-    ModelTensors.Block w = weights.blocks().get(i);
-    ModelMemory.Training t = training();
-    ModelTensors.Block g = t.gradients().blocks().get(i);
-    ops.linearBackwardWeight(
-        layer.activation(), t.dBranch(), g.outWeight(), g.outBias(), accumulate);
-    ops.linearBackwardInput(t.dBranch(), w.outWeight(), layer.preActivation(), t.dWide());
-    ops.linearBackwardWeight(layer.norm2(), t.dWide(), g.fcWeight(), g.fcBias(), accumulate);
-    ops.linearBackwardInput(t.dWide(), w.fcWeight(), null, t.dNorm());
-    ops.residualLayerNormBackward(
-        t.dNorm(),
-        layer.middle(),
-        w.gamma2(),
-        layer.mean2(),
-        layer.rstd2(),
-        t.dResidual(),
-        residualDropout(p, 2 * i),
-        sequence,
-        t.dResidual(),
-        t.dBranch(),
-        g.gamma2(),
-        g.beta2(),
-        accumulate,
-        workspace);
-  }
-
-  private void backwardAttention(int i, float p, boolean accumulate) {
-    Layer<Tensor> layer = activations.layers().get(i);
-    ModelTensors.Block w = weights.blocks().get(i);
-    ModelMemory.Training t = training();
-    ModelTensors.Block g = t.gradients().blocks().get(i);
-    ops.linearBackwardWeight(
-        layer.attention(), t.dBranch(), g.projectionWeight(), g.projectionBias(), accumulate);
-    ops.linearBackwardInput(t.dBranch(), w.projectionWeight(), null, t.dNorm());
-    ops.attentionBackward(
-        rows3(t.dNorm()),
-        rows3(layer.qkv()),
-        rows3(layer.attention()),
-        layer.logSumExp(),
-        null,
-        config.heads(),
-        attentionDropout(p, i),
-        rows3(t.dQkv()),
-        workspace);
-    ops.linearBackwardWeight(layer.norm1(), t.dQkv(), g.qkvWeight(), g.qkvBiasOrNull(), accumulate);
-    ops.linearBackwardInput(t.dQkv(), w.qkvWeight(), null, t.dNorm());
-    ops.residualLayerNormBackward(
-        t.dNorm(),
-        layer.residual(),
-        w.gamma1(),
-        layer.mean1(),
-        layer.rstd1(),
-        t.dResidual(),
-        i > 0 ? residualDropout(p, 2 * i - 1) : Dropout.NONE,
-        sequence,
-        t.dResidual(),
-        i > 0 ? t.dBranch() : null,
-        g.gamma1(),
-        g.beta1(),
         accumulate,
         workspace);
   }

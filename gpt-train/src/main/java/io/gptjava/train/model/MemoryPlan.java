@@ -14,6 +14,9 @@ import java.util.Map;
  * allocation per role.
  */
 public final class MemoryPlan {
+  /** Begins the name of a tensor that all blocks use in turn. */
+  public static final String SHARED = "h.*.";
+
   private static final long ALIGNMENT = 256;
 
   private final List<Slot> slots = new ArrayList<>();

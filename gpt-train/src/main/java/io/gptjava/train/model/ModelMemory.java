@@ -4,8 +4,8 @@ import io.gptjava.core.Backend;
 import io.gptjava.core.DType;
 import io.gptjava.core.GptConfig;
 import io.gptjava.core.Ops;
-import io.gptjava.core.Precision;
 import io.gptjava.core.Tensor;
+import io.gptjava.train.config.Recompute;
 import io.gptjava.train.model.MemoryPlan.Role;
 import io.gptjava.train.model.MemoryPlan.Slot;
 import java.util.Optional;
@@ -39,7 +39,8 @@ record ModelMemory(
    * @param dResidual (N, C) gradient of the residual stream
    * @param dBranch (N, C) gradient of a branch's output
    * @param dNorm (N, C) gradient of a normalisation's output
-   * @param dWide (N, 4C) gradient inside the MLP
+   * @param dWide (N, 4C) gradient inside the MLP; on the memory of the blocks' GELU output where
+   *     they share one
    * @param dQkv (N, 3C) on the same memory: the two are never alive together
    */
   record Training(
@@ -51,13 +52,6 @@ record ModelMemory(
       Tensor dNorm,
       Tensor dWide,
       Tensor dQkv) {}
-
-  /** The shape of a model and of what it works on. */
-  record Size(GptConfig config, Precision precision, int batch, int sequence, boolean train) {
-    long rows() {
-      return (long) batch * sequence;
-    }
-  }
 
   /** The tensors before their memory exists. */
   private record Slots(
@@ -73,15 +67,20 @@ record ModelMemory(
       Slot dWide,
       Slot workspace) {}
 
+  /** What training needs; throws if the model was made for inference. */
+  Training forTraining() {
+    return training.orElseThrow(() -> new IllegalStateException("model was made for inference"));
+  }
+
   /** Counts the memory without allocating it. */
-  static MemoryPlan plan(Ops ops, Size size) {
+  static MemoryPlan plan(Ops ops, ModelSize size) {
     MemoryPlan plan = new MemoryPlan();
-    plan(plan, ops, new ParameterLayout(size.config), size);
+    plan(plan, ops, new ParameterLayout(size.config()), size);
     return plan;
   }
 
   /** Allocates the memory; it belongs to the backend. */
-  static ModelMemory allocate(Backend backend, ParameterLayout layout, Size size) {
+  static ModelMemory allocate(Backend backend, ParameterLayout layout, ModelSize size) {
     MemoryPlan plan = new MemoryPlan();
     Slots slots = plan(plan, backend.ops(), layout, size);
     MemoryPlan.Allocation allocation = plan.allocate(backend);
@@ -91,12 +90,12 @@ record ModelMemory(
         ModelTensors.of(layout, allocation.tensor(slots.weights)),
         Activations.bind(slots.activations, allocation),
         allocation.tensor(slots.workspace),
-        size.train ? Optional.of(bind(slots, allocation, layout, size)) : Optional.empty());
+        size.train() ? Optional.of(bind(slots, allocation, layout, size)) : Optional.empty());
   }
 
-  private static Slots plan(MemoryPlan plan, Ops ops, ParameterLayout layout, Size size) {
-    GptConfig config = size.config;
-    DType type = size.precision.compute();
+  private static Slots plan(MemoryPlan plan, Ops ops, ParameterLayout layout, ModelSize size) {
+    GptConfig config = size.config();
+    DType type = size.precision().compute();
     long n = size.rows();
     long c = config.width();
     long p = layout.size();
@@ -110,7 +109,7 @@ record ModelMemory(
     Slot dBranch = null;
     Slot dNorm = null;
     Slot dWide = null;
-    if (size.train) {
+    if (size.train()) {
       Role role = Role.ACTIVATIONS;
       gradients = plan.floats(Role.GRADIENTS, "gradients", p);
       firstMoment = plan.floats(Role.OPTIMIZER, "first moment", p);
@@ -118,10 +117,15 @@ record ModelMemory(
       dResidual = plan.add(role, "gradient of residual", type, n, c);
       dBranch = plan.add(role, "gradient of branch", type, n, c);
       dNorm = plan.add(role, "gradient of norm", type, n, c);
-      dWide = plan.add(role, "gradient of mlp.fc / qkv", type, n, 4 * c);
     }
-    Activations<Slot> activations =
-        Activations.plan(plan, config, type, size.batch, size.sequence, size.train);
+    Activations<Slot> activations = Activations.plan(plan, size);
+    if (size.train()) {
+      // The one GELU output that all blocks share is read last just before this is written.
+      dWide =
+          size.recompute() == Recompute.NONE
+              ? plan.add(Role.ACTIVATIONS, "gradient of mlp.fc / qkv", type, n, 4 * c)
+              : activations.layers().getFirst().activation();
+    }
     Slot workspace = plan.add(Role.WORKSPACE, "workspace", DType.U8, workspace(ops, size));
     return new Slots(
         masters,
@@ -137,25 +141,25 @@ record ModelMemory(
         workspace);
   }
 
-  private static long workspace(Ops ops, Size size) {
-    GptConfig config = size.config;
+  private static long workspace(Ops ops, ModelSize size) {
+    GptConfig config = size.config();
     int width = config.width();
     long most =
         ops.headCrossEntropyWorkspace(
             size.rows(), width, config.paddedVocabularySize(), LOGITS_BUDGET);
-    if (size.train) {
-      most = Math.max(most, ops.embeddingBackwardWorkspace(size.batch, size.sequence, width));
+    if (size.train()) {
+      most = Math.max(most, ops.embeddingBackwardWorkspace(size.batch(), size.sequence(), width));
       most = Math.max(most, ops.layerNormBackwardWorkspace(size.rows(), width));
       most =
           Math.max(
               most,
-              ops.attentionBackwardWorkspace(size.batch, size.sequence, width, config.heads()));
+              ops.attentionBackwardWorkspace(size.batch(), size.sequence(), width, config.heads()));
     }
     return most;
   }
 
   private static Training bind(
-      Slots slots, MemoryPlan.Allocation allocation, ParameterLayout layout, Size size) {
+      Slots slots, MemoryPlan.Allocation allocation, ParameterLayout layout, ModelSize size) {
     Tensor dWide = allocation.tensor(slots.dWide);
     return new Training(
         ModelTensors.of(layout, allocation.tensor(slots.gradients)),
@@ -165,6 +169,6 @@ record ModelMemory(
         allocation.tensor(slots.dBranch),
         allocation.tensor(slots.dNorm),
         dWide,
-        dWide.prefix(size.rows(), 3L * size.config.width()));
+        dWide.prefix(size.rows(), 3L * size.config().width()));
   }
 }

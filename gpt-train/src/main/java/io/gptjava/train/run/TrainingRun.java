@@ -19,6 +19,7 @@ import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.data.BatchSource;
 import io.gptjava.train.data.Datasets;
 import io.gptjava.train.model.GptModel;
+import io.gptjava.train.model.ModelSize;
 import io.gptjava.train.model.WeightInitializer;
 import io.gptjava.train.plot.LossPlot;
 import java.nio.file.Files;
@@ -176,9 +177,7 @@ public final class TrainingRun implements AutoCloseable {
         Datasets.load(
             config.data(), sequence, flag, batch.batchSize(), config.seed(), new Gpt2Tokenizer());
     open.add(data);
-    GptModel model =
-        new GptModel(
-            backend, config.model(), config.precision(), batch.batchSize(), sequence, true);
+    GptModel model = new GptModel(backend, ModelSize.of(config));
     return new Prepared(
         data,
         model,

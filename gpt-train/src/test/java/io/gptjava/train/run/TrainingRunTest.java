@@ -29,6 +29,7 @@ import io.gptjava.train.config.KeepConfig;
 import io.gptjava.train.config.KeepConfig.OnNan;
 import io.gptjava.train.config.OptimizerConfig;
 import io.gptjava.train.config.OptimizerConfig.Schedule;
+import io.gptjava.train.config.Recompute;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.config.TrainConfig.Initialization;
 import io.gptjava.train.config.WatchConfig;
@@ -297,24 +298,14 @@ class TrainingRunTest {
             1,
             false),
         Precision.FP32,
+        Recompute.NONE,
         77,
         new WatchConfig(Cadence.every(3), 2, Cadence.everyEpoch(), "The clock", 4, Set.of()),
         new KeepConfig(Cadence.NEVER, 0, OnNan.STOP, 0));
   }
 
   private static TrainConfig saving(TrainConfig c, Cadence save) {
-    return new TrainConfig(
-        c.name(),
-        c.data(),
-        c.model(),
-        c.initialization(),
-        c.initFrom(),
-        c.batch(),
-        c.optimizer(),
-        c.precision(),
-        c.seed(),
-        c.watch(),
-        new KeepConfig(save, 0, OnNan.STOP, 0));
+    return c.withKeep(new KeepConfig(save, 0, OnNan.STOP, 0));
   }
 
   /** One field of all events of a kind. */
