@@ -128,7 +128,6 @@ final class TrainConfigsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "cpu-matmul, onednn, DEVICE",
     "recompute, block, USAGE",
     "profile, true, USAGE",
     "watch, 8080, USAGE",
