@@ -15,7 +15,8 @@ import picocli.CommandLine.Spec;
       "",
       "Examples",
       "  gpt bench train --preset textbook",
-      "  gpt bench kernels --preset textbook --backend cpu"
+      "  gpt bench kernels --preset textbook --backend cpu",
+      "  gpt bench matmul"
     })
 public final class BenchCommand implements Runnable {
   @Spec private CommandSpec spec;
@@ -26,13 +27,15 @@ public final class BenchCommand implements Runnable {
   public static CommandLine create(CliContext context) {
     return new CommandLine(new BenchCommand())
         .addSubcommand("train", BenchTrainCommand.create(context))
-        .addSubcommand("kernels", BenchKernelsCommand.create(context));
+        .addSubcommand("kernels", BenchKernelsCommand.create(context))
+        .addSubcommand("matmul", new BenchMatmulCommand(context));
   }
 
   @Override
   public void run() {
     throw new ParameterException(
         spec.commandLine(),
-        "Missing benchmark: gpt bench train times training steps, gpt bench kernels single ops");
+        "Missing benchmark: gpt bench train times training steps, gpt bench kernels single ops, gpt"
+            + " bench matmul the CPU's matrix products");
   }
 }

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 final class OneDnnProductTest {
   private static final double F32_ROUNDOFF = 0x1p-24;
-  private static final double BF16_ROUNDOFF = 0x1p-8;
+  private static final double BF16_ROUNDOFF = 0x1p-9;
   private static final float POISON = Float.NaN;
 
   private final OneDnnApi api = OneDnn.api();
@@ -232,16 +232,16 @@ final class OneDnnProductTest {
       MemorySegment a = arena.allocate(400L * 64 * Float.BYTES, 64);
       MemorySegment b = arena.allocate(64L * 500 * Float.BYTES, 64);
       MemorySegment out = arena.allocate(400L * 500 * Float.BYTES, 64);
-      int calls = 20_000;
-      for (int i = 0; i < calls; i++) {
-        two(product, a, b, out);
+      // Until the optimizing compiler has taken the calls over, each may box what it passes.
+      long bytes = Long.MAX_VALUE;
+      for (int attempt = 0; attempt < 100 && bytes > 1000; attempt++) {
+        long before = threads.getCurrentThreadAllocatedBytes();
+        for (int i = 0; i < 5000; i++) {
+          two(product, a, b, out);
+        }
+        bytes = threads.getCurrentThreadAllocatedBytes() - before;
       }
-      long before = threads.getCurrentThreadAllocatedBytes();
-      for (int i = 0; i < 1000; i++) {
-        two(product, a, b, out);
-      }
-      long bytes = threads.getCurrentThreadAllocatedBytes() - before;
-      assertTrue(bytes < 1000, bytes + " bytes in 2000 products");
+      assertTrue(bytes <= 1000, bytes + " bytes in 10,000 products");
     }
   }
 
