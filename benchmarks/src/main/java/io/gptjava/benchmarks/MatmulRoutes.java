@@ -86,8 +86,7 @@ public final class MatmulRoutes implements AutoCloseable {
     cases.add(new Case(m, route, run, new ArrayList<>()));
   }
 
-  private static Runnable ops(
-      Ops ops, StepMatmul m, int outputs, Factors in, MemorySegment out) {
+  private static Runnable ops(Ops ops, StepMatmul m, int outputs, Factors in, MemorySegment out) {
     boolean head = m.layer().equals(StepMatmul.HEAD);
     int inputs = m.inputs();
     Tensor x = tensor(in.x, m.rows(), inputs);
@@ -178,8 +177,7 @@ public final class MatmulRoutes implements AutoCloseable {
   }
 
   private static Tensor tensor(MemorySegment segment, long rows, long columns) {
-    return Tensor.of(
-        new Memory("benchmark", segment, true), 0, DType.F32, rows, columns);
+    return Tensor.of(new Memory("benchmark", segment, true), 0, DType.F32, rows, columns);
   }
 
   /** Times every product by every route, so many times in turn. */

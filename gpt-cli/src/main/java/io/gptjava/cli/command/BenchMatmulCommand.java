@@ -46,8 +46,7 @@ public final class BenchMatmulCommand implements Callable<Integer> {
       throw Usage.error("--rows and --rounds must be at least 1, --threads at least 0");
     }
     int workers = threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
-    OneDnnSupport support =
-        OneDnnSupport.look(BackendChoice.hints(context.environment()).cache());
+    OneDnnSupport support = OneDnnSupport.look(BackendChoice.hints(context.environment()).cache());
     Environment environment = Environment.current(GptVersion.number(), Optional.empty(), "");
     context
         .out()

@@ -247,10 +247,8 @@ final class OneDnnProductTest {
 
   private static void two(
       OneDnnProduct product, MemorySegment a, MemorySegment b, MemorySegment out) {
-    product.multiply(
-        DType.F32, a, 8, false, b, 8, false, 8, 8, 8, DType.F32, out, 8, false, null);
-    product.multiply(
-        DType.F32, a, 4, false, b, 9, false, 5, 9, 4, DType.F32, out, 9, true, null);
+    product.multiply(DType.F32, a, 8, false, b, 8, false, 8, 8, 8, DType.F32, out, 8, false, null);
+    product.multiply(DType.F32, a, 4, false, b, 9, false, 5, 9, 4, DType.F32, out, 9, true, null);
   }
 
   @Test
@@ -259,8 +257,7 @@ final class OneDnnProductTest {
     assertEquals("dnnl_matmul_primitive_desc_create", e.call());
     assertEquals("dnnl_unimplemented", e.code());
     assertTrue(e.getMessage().contains("--cpu-matmul vector"), e.getMessage());
-    OneDnnException real =
-        assertThrows(OneDnnException.class, () -> api.describe(99, 2, 2, 2, 1));
+    OneDnnException real = assertThrows(OneDnnException.class, () -> api.describe(99, 2, 2, 2, 1));
     assertEquals("dnnl_invalid_arguments", real.code());
   }
 

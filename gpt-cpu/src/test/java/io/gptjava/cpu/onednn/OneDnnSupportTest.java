@@ -82,8 +82,7 @@ final class OneDnnSupportTest {
     assertEquals(-1, Arrays.mismatch(bytes, Files.readAllBytes(file)));
 
     Files.write(file.resolveSibling("cut"), new byte[10]);
-    Files.move(
-        file.resolveSibling("cut"), file, StandardCopyOption.REPLACE_EXISTING);
+    Files.move(file.resolveSibling("cut"), file, StandardCopyOption.REPLACE_EXISTING);
     assertTrue(OneDnnSupport.look(Optional.of(folder)).api().isPresent());
     assertEquals(size, Files.size(file));
     try (Stream<Path> files = Files.list(file.getParent())) {
