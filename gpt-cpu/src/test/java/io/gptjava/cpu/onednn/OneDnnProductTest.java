@@ -22,7 +22,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 final class OneDnnProductTest {
   private static final double F32_ROUNDOFF = 0x1p-24;
-  private static final double BF16_ROUNDOFF = 0x1p-9;
+
+  /** Half a unit in the last of bfloat16's eight significant bits. */
+  private static final double BF16_ROUNDOFF = 0x1p-8;
+
   private static final float POISON = Float.NaN;
 
   private final OneDnnApi api = OneDnn.api();
