@@ -105,8 +105,9 @@ echo "Linking a runtime …"
 "$jdk/bin/jlink" --add-modules "$jlink_modules" --strip-debug --no-header-files --no-man-pages --compress zip-0 \
   --output "$bundle/runtime" 2>&1 | grep -v 'incubator' || true
 [ -x "$bundle/runtime/bin/java" ] || fail "jlink made no runtime"
-# Not needed there: its PTX compiler stands in for a GPU, and JCuda without it still calls cuBLAS.
-mapfile -t jars < <(find gpt-cli/target/lib -name '*.jar' ! -name 'jcuda-natives-*')
+# Not needed there: one's PTX compiler stands in for a GPU, and JCuda without it still calls cuBLAS; the other is oneDNN
+# for the CPU backend, too large for the transfer.
+mapfile -t jars < <(find gpt-cli/target/lib -name '*.jar' ! -name 'jcuda-natives-*' ! -name 'dnnl-*')
 "$jdk/bin/java" benchmarks/gpu/StoredJars.java "$bundle/lib" gpt-cli/target/gpt-cli.jar "${jars[@]}"
 "$jdk/bin/java" benchmarks/gpu/StoredJars.java "$bundle/test/lib" benchmarks/target/test-lib/*.jar
 cp gpt "$bundle/bin"

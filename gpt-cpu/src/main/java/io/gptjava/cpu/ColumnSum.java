@@ -3,6 +3,7 @@ package io.gptjava.cpu;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 
 /**
  * Sums of a matrix's columns, the gradient of a bias, taken from the panels that a product has just
@@ -70,5 +71,43 @@ final class ColumnSum {
     }
     float before = onto ? out.get(ValueLayout.JAVA_FLOAT, to) : 0;
     out.set(ValueLayout.JAVA_FLOAT, to, total + before);
+  }
+
+  /**
+   * Writes or adds the sums of a matrix's columns as it lies in memory.
+   *
+   * @param matrix rows {@code leading} floats apart
+   * @param terms rows
+   * @param from first column
+   * @param end after the last column
+   * @param out receives the sums, from element {@code from} on
+   * @param onto whether to add to {@code out}
+   */
+  static void add(
+      MemorySegment matrix,
+      long leading,
+      int terms,
+      int from,
+      int end,
+      MemorySegment out,
+      boolean onto) {
+    for (int j = from; j < end; j += L) {
+      VectorMask<Float> inside = Vectors.F.indexInRange(j, end);
+      FloatVector total = FloatVector.zero(Vectors.F);
+      for (int block = 0; block < terms; block += BLOCK) {
+        FloatVector sum = FloatVector.zero(Vectors.F);
+        for (int p = block; p < Math.min(terms, block + BLOCK); p++) {
+          sum = sum.add(load(matrix, (p * leading + j) * Float.BYTES, inside));
+        }
+        total = total.add(sum);
+      }
+      long at = (long) j * Float.BYTES;
+      FloatVector result = onto ? total.add(load(out, at, inside)) : total;
+      result.intoMemorySegment(out, at, Vectors.NATIVE, inside);
+    }
+  }
+
+  private static FloatVector load(MemorySegment from, long at, VectorMask<Float> inside) {
+    return FloatVector.fromMemorySegment(Vectors.F, from, at, Vectors.NATIVE, inside);
   }
 }

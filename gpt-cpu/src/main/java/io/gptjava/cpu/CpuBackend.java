@@ -7,6 +7,7 @@ import io.gptjava.core.Memory;
 import io.gptjava.core.Ops;
 import io.gptjava.core.StepControl;
 import io.gptjava.core.Tensor;
+import io.gptjava.cpu.onednn.OneDnnApi;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -16,6 +17,8 @@ public final class CpuBackend implements Backend {
   private final HostMemory memory = new HostMemory();
   private final HostStepControl control = new HostStepControl();
   private final WorkerPool pool;
+  private final MatrixProduct product;
+  private final String products;
   private final CpuOps ops;
 
   /**
@@ -25,7 +28,21 @@ public final class CpuBackend implements Backend {
    */
   public CpuBackend(int threads) {
     pool = new WorkerPool(threads);
-    ops = new CpuOps(pool, control);
+    product = new Gemm(pool);
+    products = "";
+    ops = new CpuOps(pool, control, product);
+  }
+
+  /**
+   * Opens the backend with its matrix products through oneDNN.
+   *
+   * @param threads number of worker threads, the caller included
+   */
+  public CpuBackend(int threads, OneDnnApi oneDnn) {
+    pool = new WorkerPool(threads);
+    product = new OneDnnGemm(pool, oneDnn);
+    products = ", matrix products by oneDNN " + oneDnn.version();
+    ops = new CpuOps(pool, control, product);
   }
 
   @Override
@@ -35,8 +52,9 @@ public final class CpuBackend implements Backend {
 
   @Override
   public String description() {
-    return "CPU, %d thread%s, Vector API %d-bit"
-        .formatted(pool.threads(), pool.threads() == 1 ? "" : "s", Vectors.F.vectorBitSize());
+    return "CPU, %d thread%s, Vector API %d-bit%s"
+        .formatted(
+            pool.threads(), pool.threads() == 1 ? "" : "s", Vectors.F.vectorBitSize(), products);
   }
 
   @Override
@@ -71,6 +89,7 @@ public final class CpuBackend implements Backend {
 
   @Override
   public void close() {
+    product.close();
     pool.close();
     memory.close();
   }

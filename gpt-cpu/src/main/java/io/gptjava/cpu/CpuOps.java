@@ -18,8 +18,8 @@ final class CpuOps implements Ops {
   private final OptimizerOps optimizer;
   private final HostStepControl control;
 
-  CpuOps(WorkerPool pool, HostStepControl control) {
-    Gemm gemm = new Gemm(pool); // one scratch for both users, which never run at once
+  /** The product has two users, which never run at once. */
+  CpuOps(WorkerPool pool, HostStepControl control, MatrixProduct gemm) {
     embedding = new EmbeddingOps(pool, control);
     norm = new NormOps(pool, control);
     linear = new LinearOps(pool, gemm);

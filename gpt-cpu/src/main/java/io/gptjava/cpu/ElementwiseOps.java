@@ -38,7 +38,8 @@ final class ElementwiseOps {
         (task, worker) -> gelu(in, y, (long) task * CHUNK * 4, length(task, count)));
   }
 
-  private static void gelu(MemorySegment x, MemorySegment out, long at, int count) {
+  /** GELU of {@code count} floats at a byte offset; {@code out} may be {@code x}. */
+  static void gelu(MemorySegment x, MemorySegment out, long at, int count) {
     int bound = Vectors.F.loopBound(count);
     for (int i = 0; i < bound; i += STEP) {
       Vectors.store(VectorMath.gelu(Vectors.load(x, at + i * 4L)), out, at + i * 4L);
@@ -60,7 +61,8 @@ final class ElementwiseOps {
         (task, worker) -> geluBackward(in, dy, dx, (long) task * CHUNK * 4, length(task, count)));
   }
 
-  private static void geluBackward(
+  /** {@code dX = dOut · GELU'(x)} at a byte offset; {@code dX} may be {@code dOut}. */
+  static void geluBackward(
       MemorySegment x, MemorySegment dOut, MemorySegment dX, long at, int count) {
     int bound = Vectors.F.loopBound(count);
     for (int i = 0; i < bound; i += STEP) {

@@ -13,7 +13,7 @@ import java.lang.foreign.MemorySegment;
  * first use and kept: so large that the collector starts it on a boundary of its own, which aligns
  * the panels to cache lines.
  */
-final class Gemm {
+final class Gemm implements MatrixProduct {
   /** Most terms in a packed block of A. */
   private static final int BLOCK_TERMS = 8 * GemmKernel.DEPTH;
 
@@ -75,22 +75,8 @@ final class Gemm {
     this.pool = pool;
   }
 
-  /**
-   * {@code out = epilogue(A · B)}, or {@code out += A · B}.
-   *
-   * @param a (m, k)
-   * @param b (k, n)
-   * @param m rows
-   * @param n columns
-   * @param k terms, at least 1
-   * @param out (m, n) with {@code leading} floats from row to row
-   * @param accumulate add to what {@code out} holds
-   * @param biasOrNull (n)
-   * @param preActivationOrNull (m, n) laid out as {@code out}
-   * @param columnSumsOrNull (n) receives the sums of B's columns, or they are added with {@code
-   *     accumulate}
-   */
-  void multiply(
+  @Override
+  public void multiply(
       GemmOperand a,
       GemmOperand b,
       int m,
@@ -243,5 +229,10 @@ final class Gemm {
         last ? bias : null,
         (long) firstColumn * Float.BYTES,
         preActivation);
+  }
+
+  @Override
+  public void close() {
+    scratch = new float[0];
   }
 }

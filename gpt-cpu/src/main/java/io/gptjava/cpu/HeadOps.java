@@ -13,7 +13,7 @@ final class HeadOps {
 
   private final WorkerPool pool;
   private final HostStepControl control;
-  private final Gemm gemm;
+  private final MatrixProduct gemm;
   private final CrossEntropyRow row = new CrossEntropyRow();
   private final RowDots rowDots;
   private final WorkerPool.Task losing = this::loseRow;
@@ -28,7 +28,7 @@ final class HeadOps {
   private boolean gradients;
   private float scale;
 
-  HeadOps(WorkerPool pool, HostStepControl control, Gemm gemm) {
+  HeadOps(WorkerPool pool, HostStepControl control, MatrixProduct gemm) {
     this.pool = pool;
     this.control = control;
     this.gemm = gemm;

@@ -12,10 +12,10 @@ final class LinearOps {
   /** Up to so many rows, streaming the weights beats packing them. */
   static final int FEW_ROWS = 4;
 
-  private final Gemm gemm;
+  private final MatrixProduct gemm;
   private final RowProduct rowProduct;
 
-  LinearOps(WorkerPool pool, Gemm gemm) {
+  LinearOps(WorkerPool pool, MatrixProduct gemm) {
     this.gemm = gemm;
     rowProduct = new RowProduct(pool);
   }

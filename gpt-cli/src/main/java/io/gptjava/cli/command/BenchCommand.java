@@ -16,7 +16,8 @@ import picocli.CommandLine.Spec;
       "Examples",
       "  gpt bench train --preset textbook",
       "  gpt bench kernels --preset textbook --backend cpu",
-      "  gpt bench memory --preset gpt2-355m --batch-size 4"
+      "  gpt bench memory --preset gpt2-355m --batch-size 4",
+      "  gpt bench matmul"
     })
 public final class BenchCommand implements Runnable {
   @Spec private CommandSpec spec;
@@ -28,7 +29,8 @@ public final class BenchCommand implements Runnable {
     return new CommandLine(new BenchCommand())
         .addSubcommand("train", BenchTrainCommand.create(context))
         .addSubcommand("kernels", BenchKernelsCommand.create(context))
-        .addSubcommand("memory", BenchMemoryCommand.create(context));
+        .addSubcommand("memory", BenchMemoryCommand.create(context))
+        .addSubcommand("matmul", new BenchMatmulCommand(context));
   }
 
   @Override
@@ -36,6 +38,6 @@ public final class BenchCommand implements Runnable {
     throw new ParameterException(
         spec.commandLine(),
         "Missing benchmark: gpt bench train times training steps, gpt bench kernels single ops, gpt"
-            + " bench memory plans without running");
+            + " bench memory plans without running, gpt bench matmul the CPU's matrix products");
   }
 }

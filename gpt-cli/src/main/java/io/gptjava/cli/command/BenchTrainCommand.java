@@ -72,6 +72,7 @@ public final class BenchTrainCommand implements Callable<Integer> {
               "backend",
               "device",
               "precision",
+              "cpu-matmul",
               "blas",
               "threads")
           .map(Settings.ALL::get)

@@ -6,6 +6,7 @@ import io.gptjava.cli.run.SystemMemory;
 import io.gptjava.core.BackendOptions;
 import io.gptjava.core.BackendProvider;
 import io.gptjava.core.Backends;
+import io.gptjava.cpu.onednn.OneDnnSupport;
 import io.gptjava.cuda.CudaDoctor;
 import io.gptjava.train.run.Environment;
 import java.io.IOException;
@@ -57,7 +58,7 @@ public final class DoctorCommand implements Callable<Integer> {
               .orElse("found"));
     }
     CudaDoctor.examine(hints).forEach(finding -> row(finding.name(), finding.text()));
-    row("oneDNN", "not part of this build; --cpu-matmul vector needs no library");
+    row("oneDNN", oneDnn(hints));
     row("charts", "svg, png, pdf, html; png needs fonts (fontconfig and a TrueType font)");
     context.out().flush();
     return 0;
@@ -89,6 +90,20 @@ public final class DoctorCommand implements Callable<Integer> {
     } catch (IOException e) {
       return "no setting found: this system manages them by itself";
     }
+  }
+
+  private static String oneDnn(BackendOptions hints) {
+    OneDnnSupport support = OneDnnSupport.look(hints.cache());
+    return support
+        .api()
+        .map(
+            api ->
+                "found: version %s, %s (--cpu-matmul onednn)"
+                    .formatted(api.version(), support.where()))
+        .orElseGet(
+            () ->
+                "missing: %s; --cpu-matmul vector needs no library"
+                    .formatted(String.join("; ", support.reasons())));
   }
 
   private static String vectorUnit() {

@@ -15,12 +15,6 @@ public final class Availability {
   public static void check(ResolvedSettings settings) {
     refuse(
         settings,
-        "cpu-matmul",
-        "vector",
-        Failure.DEVICE,
-        "oneDNN is not part of this build; use --cpu-matmul vector");
-    refuse(
-        settings,
         "profile",
         "false",
         Failure.USAGE,

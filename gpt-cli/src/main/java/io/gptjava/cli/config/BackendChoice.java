@@ -3,6 +3,7 @@ package io.gptjava.cli.config;
 import io.gptjava.core.Backend;
 import io.gptjava.core.BackendOptions;
 import io.gptjava.core.BackendOptions.Blas;
+import io.gptjava.core.BackendOptions.CpuMatmul;
 import io.gptjava.core.BackendProvider;
 import io.gptjava.core.Backends;
 import io.gptjava.core.Failure;
@@ -22,6 +23,7 @@ import java.util.stream.Collectors;
  */
 public record BackendChoice(String name, BackendOptions options, Precision precision) {
   private static final String CUDA = "cuda";
+  private static final String CPU = "cpu";
 
   /**
    * The choice of a training run.
@@ -36,6 +38,11 @@ public record BackendChoice(String name, BackendOptions options, Precision preci
             .withThreads(settings.integer("threads"))
             .withTf32(precision == Precision.TF32)
             .withSyncKernels(settings.flag("sync-kernels"));
+    if (settings.has("cpu-matmul")) {
+      options =
+          options.withCpuMatmul(
+              CpuMatmul.valueOf(settings.text("cpu-matmul").toUpperCase(Locale.ROOT)));
+    }
     if (settings.has("blas")) {
       options = options.withBlas(Blas.valueOf(settings.text("blas").toUpperCase(Locale.ROOT)));
     }
@@ -89,6 +96,7 @@ public record BackendChoice(String name, BackendOptions options, Precision preci
                         : ""));
       }
       refuseCudaOptions(backend.name());
+      refuseCpuOptions(backend.name());
       return backend;
     } catch (RuntimeException e) {
       backend.close();
@@ -123,6 +131,7 @@ public record BackendChoice(String name, BackendOptions options, Precision preci
                   Failure.DEVICE, "--backend %s cannot run here: %s".formatted(name, reason));
             });
     refuseCudaOptions(name);
+    refuseCpuOptions(name);
   }
 
   /** What only CUDA heeds must not be ignored elsewhere. */
@@ -141,6 +150,16 @@ public record BackendChoice(String name, BackendOptions options, Precision preci
           Failure.DEVICE,
           "%s is for the CUDA backend, but this run is on the %s backend; leave it out"
               .formatted(flag, backend));
+    }
+  }
+
+  /** What only the CPU backend heeds, likewise. */
+  private void refuseCpuOptions(String backend) {
+    if (options.cpuMatmul() != CpuMatmul.VECTOR && !backend.equals(CPU)) {
+      throw new GptException(
+          Failure.DEVICE,
+          "--cpu-matmul %s is for the CPU backend, but this run is on the %s backend; leave it out"
+              .formatted(options.cpuMatmul().name().toLowerCase(Locale.ROOT), backend));
     }
   }
 

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gptjava.core.Backend;
 import io.gptjava.core.BackendOptions.Blas;
+import io.gptjava.core.BackendOptions.CpuMatmul;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
 import io.gptjava.core.Precision;
@@ -99,6 +100,18 @@ class BackendChoiceTest {
     assertEquals(Optional.of(Path.of("/a/b.so")), choice.options().cudaLibrary());
     assertEquals(Optional.of(Path.of("/cuda")), choice.options().cudaHome());
     assertEquals(Optional.of(Path.of("/cache/gpt-java")), choice.options().cache());
+  }
+
+  @Test
+  void matrixProductsAreChosenForTheProcessorOnly() {
+    BackendChoice choice =
+        BackendChoice.of(settings("backend", "cpu", "cpu-matmul", "onednn"), Map.of());
+    assertEquals(CpuMatmul.ONEDNN, choice.options().cpuMatmul());
+    BackendChoice elsewhere =
+        BackendChoice.of(settings("backend", "reference", "cpu-matmul", "onednn"), Map.of());
+    GptException e = assertThrows(GptException.class, () -> elsewhere.open().close());
+    assertEquals(Failure.DEVICE, e.failure());
+    assertTrue(e.getMessage().startsWith("--cpu-matmul onednn is for the CPU"), e.getMessage());
   }
 
   @Test

@@ -129,7 +129,6 @@ final class TrainConfigsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "cpu-matmul, onednn, DEVICE",
     "profile, true, USAGE",
     "watch, 8080, USAGE",
     "log, 'jsonl,tensorboard', USAGE",
