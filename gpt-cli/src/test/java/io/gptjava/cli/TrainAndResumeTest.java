@@ -215,6 +215,17 @@ final class TrainAndResumeTest {
   }
 
   @Test
+  void tooLittleTextToEvaluateSpeaksOfEvaluation() throws IOException {
+    assertEquals(0, train("--steps", "1", "--quiet", "--eval-every", "0").code());
+    Path little = folder.resolve("little.txt");
+    Files.writeString(little, "Too short.");
+    Cli evaluate = Cli.run("evaluate", run.toString(), "--data", little.toString());
+    assertEquals(3, evaluate.code());
+    assertTrue(
+        evaluate.err().startsWith("Not enough tokens for the evaluation loader"), evaluate.err());
+  }
+
+  @Test
   void initFromTakesShapeAndWeights() throws IOException {
     assertEquals(0, train("--steps", "1", "--quiet", "--eval-every", "0").code());
     Path next = folder.resolve("next");

@@ -13,6 +13,7 @@ import io.gptjava.train.config.KeepConfig.OnNan;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.config.WatchConfig;
 import io.gptjava.train.data.Batch;
+import io.gptjava.train.data.BatchName;
 import io.gptjava.train.data.BatchSource;
 import io.gptjava.train.data.PrefetchingLoader;
 import io.gptjava.train.generate.Generator;
@@ -31,6 +32,9 @@ import java.util.Optional;
  * concrete backend.
  */
 public final class Trainer implements AutoCloseable {
+  /** Dropped updates in a row after which a run has diverged all the same. */
+  private static final int MOST_DROPPED = 8;
+
   private final StepControl control;
   private final TrainConfig config;
   private final GptModel model;
@@ -55,6 +59,8 @@ public final class Trainer implements AutoCloseable {
   private TrainerState state;
   private long savedStep;
   private double validationLoss;
+  private long validatedStep = -1;
+  private int droppedInARow;
   private volatile boolean stopRequested;
 
   /** How a run ended, if not with an exception. */
@@ -274,17 +280,19 @@ public final class Trainer implements AutoCloseable {
    */
   private void checkFinite(IssuedStep step, StepOutputs outputs) {
     if (!outputs.skipped()) {
+      droppedInARow = 0;
       return;
     }
     String message =
-        "step %d: %s is not finite (loss %s, gradient norm %s)"
+        "step %d: %s is not finite (loss %s, gradient norm %s; %s)"
             .formatted(
                 step.number(),
                 nonFinite.find().orElse("the gradient norm"),
                 outputs.loss(),
-                outputs.gradientNorm());
+                outputs.gradientNorm(),
+                data(step.before()));
     boolean intact = nonFinite.weightsAreFinite();
-    if (intact && config.keep().onNan() == OnNan.ROLLBACK) {
+    if (intact && config.keep().onNan() == OnNan.ROLLBACK && ++droppedInARow < MOST_DROPPED) {
       emit(new TrainingEvent.Warning(step.number(), message + "; its update was dropped"));
       return;
     }
@@ -298,9 +306,15 @@ public final class Trainer implements AutoCloseable {
         Failure.DIVERGED,
         message
             + (intact
-                ? "\nthe weights before it are good"
+                ? "\nthe weights before it are finite"
                 : "\nthe weights are no longer finite either: go back to an earlier checkpoint")
             + "; lower --lr, set --clip-norm 1, or use --on-nan rollback to drop such steps");
+  }
+
+  /** The data of the step that begins in a state. */
+  private BatchName data(TrainerState before) {
+    int count = Math.min(config.batch().accumulate(), training.batches() - before.batch());
+    return BatchName.of(training, before.epoch(), before.batch(), count);
   }
 
   /** Evaluates, samples and saves what is due after the step just done. */
@@ -336,13 +350,18 @@ public final class Trainer implements AutoCloseable {
     int epoch = state.lastEpoch();
     double trainLoss = evaluator.evaluate(training, epoch - 1, most).loss();
     if (validation.isPresent()) {
-      validationLoss = evaluator.evaluate(validation.get(), 0, most).loss();
+      validate(most);
       state = state.evaluated(validationLoss);
     }
     double milliseconds = (System.nanoTime() - begin) * 1e-6;
     emit(
         new TrainingEvent.Evaluated(
             step, epoch, trainLoss, validationLoss, state.tokens(), milliseconds));
+  }
+
+  private void validate(int mostBatches) {
+    validationLoss = evaluator.evaluate(validation.orElseThrow(), 0, mostBatches).loss();
+    validatedStep = state.step();
   }
 
   private void sample(long step) {
@@ -363,6 +382,10 @@ public final class Trainer implements AutoCloseable {
       return;
     }
     long begin = System.nanoTime();
+    boolean evaluates = !config.watch().evaluate().equals(Cadence.NEVER);
+    if (evaluates && validation.isPresent() && validatedStep != state.step()) {
+      validate(config.watch().evaluationBatches()); // so that a checkpoint has its own loss
+    }
     Path folder = checkpointer.get().save(state, validationLoss);
     savedStep = state.step();
     double milliseconds = (System.nanoTime() - begin) * 1e-6;

@@ -69,6 +69,26 @@ public record Datasets(
       int batchSize,
       long seed,
       TextEncoder encoder) {
+    return load(config, sequenceLength, lengthFlag, batchSize, seed, encoder, false);
+  }
+
+  /**
+   * Loads data that a model is evaluated on and not trained: all of it, in order, as {@link
+   * #training}.
+   */
+  public static Datasets forEvaluation(
+      DataConfig config, int sequenceLength, int batchSize, TextEncoder encoder) {
+    return load(config, sequenceLength, "--sequence-length", batchSize, 0, encoder, true);
+  }
+
+  private static Datasets load(
+      DataConfig config,
+      int sequenceLength,
+      String lengthFlag,
+      int batchSize,
+      long seed,
+      TextEncoder encoder,
+      boolean evaluation) {
     if (!(config.trainRatio() > 0 && config.trainRatio() <= 1)) {
       throw new GptException(
           Failure.USAGE,
@@ -81,7 +101,11 @@ public record Datasets(
           loader(config, splits.training, sequenceLength, batchSize, seed, true);
       TooLittleData check = new TooLittleData(lengthFlag, sequenceLength, batchSize);
       boolean divided = config.validation().isEmpty() && config.trainRatio() < 1;
-      check.training(training, divided);
+      if (evaluation) {
+        check.evaluation(training);
+      } else {
+        check.training(training, divided);
+      }
       Optional<WindowLoader> validation =
           Optional.ofNullable(splits.validation)
               .map(tokens -> loader(config, tokens, sequenceLength, batchSize, seed, false));
