@@ -26,12 +26,14 @@ constexpr int COMPUTE_32F = 68;
 constexpr int COMPUTE_32F_PEDANTIC = 69;
 constexpr int COMPUTE_32F_FAST_TF32 = 77;
 
-inline bool known_type(int type) { return type == static_cast<int>(Type::F32) || type == static_cast<int>(Type::BF16); }
+inline bool known_type(int type) {
+  return type == static_cast<int>(Type::F32) || type == static_cast<int>(Type::F16) || type == static_cast<int>(Type::BF16);
+}
 
-/// Whether the library multiplies these types: F32 to F32, BF16 to BF16 or F32.
+/// Whether the library multiplies these types: F32 to F32, a 16-bit type to itself or to F32.
 inline bool known_types(int a, int b, int c, int d, int compute) {
   const bool floats = a == static_cast<int>(Type::F32) && d == static_cast<int>(Type::F32);
-  const bool halves = a == static_cast<int>(Type::BF16) && known_type(d);
+  const bool halves = a != static_cast<int>(Type::F32) && known_type(a) && (d == a || d == static_cast<int>(Type::F32));
   const bool computes = compute == COMPUTE_32F || compute == COMPUTE_32F_PEDANTIC ||
                         (compute == COMPUTE_32F_FAST_TF32 && floats);
   return a == b && c == d && (floats || halves) && computes;

@@ -23,6 +23,8 @@
   static constexpr int name##_max_threads = max_threads; \
   extern "C" void name
 
+#define KERNEL_OF_BLOCKS(max_threads, blocks, name) KERNEL(max_threads, name)
+
 /// Makes the kernel known by its name, with the sizes of its parameters.
 #define EXPORT_KERNEL(name) static const emu::Export name##_export(#name, &name, name##_max_threads);
 

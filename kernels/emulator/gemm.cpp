@@ -23,15 +23,18 @@ constexpr int64_t PANEL_COLUMNS = 6;
 using Vector = float __attribute__((vector_size(64)));
 
 float load(const void* data, Type type, int64_t i) {
-  return type == Type::F32 ? static_cast<const float*>(data)[i]
-                           : bit_cast<float>(static_cast<uint32_t>(static_cast<const uint16_t*>(data)[i]) << 16);
+  if (type == Type::F32) {
+    return static_cast<const float*>(data)[i];
+  }
+  const uint16_t bits = static_cast<const uint16_t*>(data)[i];
+  return type == Type::F16 ? ptx::f16_value(bits) : bit_cast<float>(static_cast<uint32_t>(bits) << 16);
 }
 
 void store(void* data, Type type, int64_t i, float x) {
   if (type == Type::F32) {
     static_cast<float*>(data)[i] = x;
   } else {
-    static_cast<uint16_t*>(data)[i] = ptx::bf16_bits(x);
+    static_cast<uint16_t*>(data)[i] = type == Type::F16 ? ptx::f16_bits(x) : ptx::bf16_bits(x);
   }
 }
 
@@ -79,9 +82,13 @@ void pack_operand(float* out, int64_t width, const Operand& m, bool by_column, i
     }
   } else {
     const uint16_t* const data = static_cast<const uint16_t*>(m.data) + row * step_row + from * step_k;
-    pack(out, width, count, depth, [=](int64_t i, int64_t j) {
-      return bit_cast<float>(static_cast<uint32_t>(data[i * step_row + j * step_k]) << 16);
-    });
+    if (m.type == Type::F16) {
+      pack(out, width, count, depth, [=](int64_t i, int64_t j) { return ptx::f16_value(data[i * step_row + j * step_k]); });
+    } else {
+      pack(out, width, count, depth, [=](int64_t i, int64_t j) {
+        return bit_cast<float>(static_cast<uint32_t>(data[i * step_row + j * step_k]) << 16);
+      });
+    }
   }
 }
 

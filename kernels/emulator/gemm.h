@@ -7,7 +7,7 @@
 namespace emu {
 
 /// cudaDataType_t, of what is supported.
-enum class Type : int { F32 = 0, BF16 = 14 };
+enum class Type : int { F32 = 0, F16 = 2, BF16 = 14 };
 
 inline size_t bytes_of(Type type) { return type == Type::F32 ? 4 : 2; }
 

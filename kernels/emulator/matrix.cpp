@@ -7,9 +7,13 @@ namespace {
 float bf16_at(const uint32_t* registers, int i) {
   return bit_cast<float>(i % 2 == 0 ? registers[i / 2] << 16 : registers[i / 2] & 0xffff0000u);
 }
-}  // namespace
 
-void mma_m16n8k16_bf16(const Lanes& lanes) {
+float f16_at(const uint32_t* registers, int i) {
+  return ptx::f16_value(static_cast<uint16_t>(registers[i / 2] >> i % 2 * 16));
+}
+
+template <float (*ELEMENT)(const uint32_t*, int)>
+void mma_m16n8k16(const Lanes& lanes) {
   // Fragments into matrices, as ptx.cuh describes them.
   float a[16][16];
   float b[16][8];
@@ -19,12 +23,12 @@ void mma_m16n8k16_bf16(const Lanes& lanes) {
     const int g = lane / 4;
     const int c = 2 * (lane % 4);
     for (int i = 0; i < 2; ++i) {
-      a[g][c + i] = bf16_at(part.a, i);
-      a[g + 8][c + i] = bf16_at(part.a, 2 + i);
-      a[g][c + 8 + i] = bf16_at(part.a, 4 + i);
-      a[g + 8][c + 8 + i] = bf16_at(part.a, 6 + i);
-      b[c + i][g] = bf16_at(part.b, i);
-      b[c + 8 + i][g] = bf16_at(part.b, 2 + i);
+      a[g][c + i] = ELEMENT(part.a, i);
+      a[g + 8][c + i] = ELEMENT(part.a, 2 + i);
+      a[g][c + 8 + i] = ELEMENT(part.a, 4 + i);
+      a[g + 8][c + 8 + i] = ELEMENT(part.a, 6 + i);
+      b[c + i][g] = ELEMENT(part.b, i);
+      b[c + 8 + i][g] = ELEMENT(part.b, 2 + i);
       d[g][c + i] = part.d[i];
       d[g + 8][c + i] = part.d[2 + i];
     }
@@ -46,5 +50,9 @@ void mma_m16n8k16_bf16(const Lanes& lanes) {
     }
   }
 }
+}  // namespace
+
+void mma_m16n8k16_bf16(const Lanes& lanes) { mma_m16n8k16<bf16_at>(lanes); }
+void mma_m16n8k16_f16(const Lanes& lanes) { mma_m16n8k16<f16_at>(lanes); }
 
 }  // namespace emu

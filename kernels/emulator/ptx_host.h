@@ -73,8 +73,9 @@ struct MatrixMultiply {
   const uint32_t* a;
   const uint32_t* b;
 };
-/// bf16 products, float accumulation, in place.
+/// Products of bf16 or IEEE halves, float accumulation, in place.
 void mma_m16n8k16_bf16(const Lanes& lanes);
+void mma_m16n8k16_f16(const Lanes& lanes);
 
 }  // namespace emu
 
@@ -127,9 +128,13 @@ inline void ldmatrix_x2_trans(uint32_t (&r)[2], const void* row, GPT_EMULATOR_HE
   emu::load_matrix<2, true>(r, row, {"ldmatrix.x2.trans", file, line});
 }
 
-inline void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], GPT_EMULATOR_HERE) {
+inline void mma_m16n8k16_bf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], GPT_EMULATOR_HERE) {
   emu::MatrixMultiply slot{d, a, b};
-  emu::collective(0xffffffffu, &slot, &emu::mma_m16n8k16_bf16, {"mma.m16n8k16", file, line});
+  emu::collective(0xffffffffu, &slot, &emu::mma_m16n8k16_bf16, {"mma.m16n8k16.bf16", file, line});
+}
+inline void mma_m16n8k16_f16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], GPT_EMULATOR_HERE) {
+  emu::MatrixMultiply slot{d, a, b};
+  emu::collective(0xffffffffu, &slot, &emu::mma_m16n8k16_f16, {"mma.m16n8k16.f16", file, line});
 }
 
 inline uint16_t bf16_bits(float x) {
@@ -165,6 +170,8 @@ inline uint16_t f16_bits(float x) {
 }
 
 inline uint32_t pack_bf16(float lo, float hi) { return static_cast<uint32_t>(bf16_bits(hi)) << 16 | bf16_bits(lo); }
+
+inline uint32_t pack_f16(float lo, float hi) { return static_cast<uint32_t>(f16_bits(hi)) << 16 | f16_bits(lo); }
 
 inline float ex2(float x) {
   const float y = ::exp2f(x);

@@ -96,13 +96,13 @@ struct AttentionForward {
 };
 
 /// The kernel's body; see the .cu file for its parameters and launch.
-template <int HS, bool DROPOUT>
-DEVICE void attention_forward(const bf16* __restrict__ qkv, const int* __restrict__ first_visible, bf16* __restrict__ out,
+template <typename T, int HS, bool DROPOUT>
+DEVICE void attention_forward(const T* __restrict__ qkv, const int* __restrict__ first_visible, T* __restrict__ out,
                               float* __restrict__ log_sum_exp, int batch, int sequence, int heads, int heads_per_group,
                               unsigned threshold, unsigned site, const StepControl* __restrict__ control) {
   using F = AttentionForward<HS, DROPOUT>;
-  using Rows = Tile<HS>;
-  DYN_SHARED(bf16, shared);
+  using Rows = Tile<T, HS>;
+  DYN_SHARED(T, shared);
   constexpr int KV_TILES = F::QUERIES * HS;  // after the queries: [stage][k, v][KEYS][HS]
 
   const int tiles = (sequence + F::QUERIES - 1) / F::QUERIES;
@@ -110,7 +110,7 @@ DEVICE void attention_forward(const bf16* __restrict__ qkv, const int* __restric
   const int first_query = (tiles - 1 - work.tile) * F::QUERIES;  // the longest rows first
   const int width = heads * HS;
   const int stride = 3 * width;
-  const bf16* const q_rows = qkv + static_cast<int64_t>(work.sample) * sequence * stride + work.head * HS;
+  const T* const q_rows = qkv + static_cast<int64_t>(work.sample) * sequence * stride + work.head * HS;
   const int* const visible = first_visible == nullptr ? nullptr : first_visible + static_cast<int64_t>(work.sample) * sequence;
   const int query = first_query + static_cast<int>(threadIdx.x >> 5) * F::MT * 16;  // this warp's first
   const VisibleRange block_sees(visible, first_query, F::QUERIES, sequence);
@@ -119,8 +119,8 @@ DEVICE void attention_forward(const bf16* __restrict__ qkv, const int* __restric
   const float scale = LOG2_E * rsqrtf(static_cast<float>(HS));
 
   const auto load_keys = [&](int tile, int stage) {
-    const bf16* const from = q_rows + width + static_cast<int64_t>(tile * F::KEYS) * stride;
-    bf16* const to = shared + KV_TILES + stage * 2 * F::KEYS * HS;
+    const T* const from = q_rows + width + static_cast<int64_t>(tile * F::KEYS) * stride;
+    T* const to = shared + KV_TILES + stage * 2 * F::KEYS * HS;
     Rows::template load<F::KEYS, F::THREADS>(to, from, stride, sequence - tile * F::KEYS);
     Rows::template load<F::KEYS, F::THREADS>(to + F::KEYS * HS, from + width, stride, sequence - tile * F::KEYS);
     ptx::cp_async_commit();
@@ -131,7 +131,7 @@ DEVICE void attention_forward(const bf16* __restrict__ qkv, const int* __restric
   Rows::template load<F::QUERIES, F::THREADS>(shared, q_rows + static_cast<int64_t>(first_query) * stride, stride, sequence - first_query);
   load_keys(tile, 0);
 
-  Operand<HS, F::MT, F::KEEP_QUERIES> q;
+  Operand<T, HS, F::MT, F::KEEP_QUERIES> q;
   typename F::State state;
   state.clear_all();
   bool fresh = true;
@@ -155,13 +155,13 @@ DEVICE void attention_forward(const bf16* __restrict__ qkv, const int* __restric
       }
       float s[F::MT][F::STEP / 8][4];
       clear(s);
-      multiply_transposed<HS>(s, q, shared, k_place + step * HS);
+      multiply_transposed<HS, T>(s, q, shared, k_place + step * HS);
       if (key + F::STEP - 1 > query || key < warp_sees.highest) {
         mask_scores(s, query, key, visible, sequence);
       }
       state.exponentiate(s, scale);
       dropout.apply(s, query, key);
-      multiply<HS>(state.output, s, shared, v_place + step * HS);
+      multiply<HS, T>(state.output, s, shared, v_place + step * HS);
     }
   }
 
@@ -180,6 +180,6 @@ DEVICE void attention_forward(const bf16* __restrict__ qkv, const int* __restric
       }
     }
   }
-  bf16* const to = out + (static_cast<int64_t>(work.sample) * sequence + query) * width + work.head * HS;
+  T* const to = out + (static_cast<int64_t>(work.sample) * sequence + query) * width + work.head * HS;
   Rows::template store<F::MT>(shared, query - first_query, state.output, factor, to, width, sequence - query);
 }

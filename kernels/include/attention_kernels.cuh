@@ -1,5 +1,5 @@
-// The three tensor-core attention kernels of one head size, with or without dropout. A module each, so that the driver compiles
-// only what a model needs.
+// The three tensor-core attention kernels of one 16-bit type and head size, with or without dropout. A module each, so that the
+// driver compiles only what a model needs.
 //
 // Roofline. With F = 2 T T HS flops a head, which is half a T by T product with HS (causal): forward 2 F, gradient 5 F. The
 // arithmetic intensity, about T / 4 flops a byte, leaves memory behind from T = 512: the tensor cores are the bound. On one
@@ -28,31 +28,31 @@
 #include "attention_query_gradient.cuh"
 
 /// Kernels attention_{forward, query_gradient, key_gradient}_NAME.
-#define ATTENTION_KERNELS(HS, NAME, DROPOUT)                                                                                  \
+#define ATTENTION_KERNELS(T, HS, NAME, DROPOUT)                                                                               \
   KERNEL((AttentionForward<HS, DROPOUT>::THREADS), attention_forward_##NAME)                                                  \
-  (const bf16* __restrict__ qkv, const int* __restrict__ first_visible, bf16* __restrict__ out,                               \
+  (const T* __restrict__ qkv, const int* __restrict__ first_visible, T* __restrict__ out,                                     \
    float* __restrict__ log_sum_exp, int batch, int sequence, int heads, int heads_per_group, unsigned threshold, unsigned site,\
    const StepControl* __restrict__ control) {                                                                                 \
-    attention_forward<HS, DROPOUT>(qkv, first_visible, out, log_sum_exp, batch, sequence, heads, heads_per_group,             \
+    attention_forward<T, HS, DROPOUT>(qkv, first_visible, out, log_sum_exp, batch, sequence, heads, heads_per_group,          \
                                           threshold, site, control);                                                          \
   }                                                                                                                           \
   EXPORT_KERNEL(attention_forward_##NAME)                                                                                     \
                                                                                                                               \
   KERNEL((AttentionQueryGradient<HS, DROPOUT>::THREADS), attention_query_gradient_##NAME)                                     \
-  (const bf16* __restrict__ d_out, const bf16* __restrict__ qkv, const bf16* __restrict__ out,                                \
-   const float* __restrict__ log_sum_exp, const int* __restrict__ first_visible, bf16* __restrict__ d_qkv,                    \
+  (const T* __restrict__ d_out, const T* __restrict__ qkv, const T* __restrict__ out,                                         \
+   const float* __restrict__ log_sum_exp, const int* __restrict__ first_visible, T* __restrict__ d_qkv,                       \
    float* __restrict__ correction, int batch, int sequence, int heads, int heads_per_group, unsigned threshold, unsigned site,\
    const StepControl* __restrict__ control) {                                                                                 \
-    attention_query_gradient<HS, DROPOUT>(d_out, qkv, out, log_sum_exp, first_visible, d_qkv, correction, batch,              \
+    attention_query_gradient<T, HS, DROPOUT>(d_out, qkv, out, log_sum_exp, first_visible, d_qkv, correction, batch,           \
                                                  sequence, heads, heads_per_group, threshold, site, control);                 \
   }                                                                                                                           \
   EXPORT_KERNEL(attention_query_gradient_##NAME)                                                                              \
                                                                                                                               \
   KERNEL((AttentionKeyGradient<HS, DROPOUT>::THREADS), attention_key_gradient_##NAME)                                         \
-  (const bf16* __restrict__ d_out, const bf16* __restrict__ qkv, const float* __restrict__ log_sum_exp,                       \
-   const float* __restrict__ correction, const int* __restrict__ first_visible, bf16* __restrict__ d_qkv, int batch,          \
+  (const T* __restrict__ d_out, const T* __restrict__ qkv, const float* __restrict__ log_sum_exp,                             \
+   const float* __restrict__ correction, const int* __restrict__ first_visible, T* __restrict__ d_qkv, int batch,             \
    int sequence, int heads, int heads_per_group, unsigned threshold, unsigned site, const StepControl* __restrict__ control) {\
-    attention_key_gradient<HS, DROPOUT>(d_out, qkv, log_sum_exp, correction, first_visible, d_qkv, batch, sequence,           \
+    attention_key_gradient<T, HS, DROPOUT>(d_out, qkv, log_sum_exp, correction, first_visible, d_qkv, batch, sequence,        \
                                                heads, heads_per_group, threshold, site, control);                             \
   }                                                                                                                           \
   EXPORT_KERNEL(attention_key_gradient_##NAME)

@@ -98,15 +98,15 @@ DEVICE int last_seeing(const int* __restrict__ visible, int from, int last_key, 
 }
 
 /// The kernel's body; see the .cu file for its parameters and launch.
-template <int HS, bool DROPOUT>
-DEVICE void attention_key_gradient(const bf16* __restrict__ d_out, const bf16* __restrict__ qkv,
+template <typename T, int HS, bool DROPOUT>
+DEVICE void attention_key_gradient(const T* __restrict__ d_out, const T* __restrict__ qkv,
                                    const float* __restrict__ log_sum_exp, const float* __restrict__ correction,
-                                   const int* __restrict__ first_visible, bf16* __restrict__ d_qkv, int batch,
+                                   const int* __restrict__ first_visible, T* __restrict__ d_qkv, int batch,
                                    int sequence, int heads, int heads_per_group, unsigned threshold, unsigned site,
                                    const StepControl* __restrict__ control) {
   using G = AttentionKeyGradient<HS, DROPOUT>;
-  using Rows = Tile<HS>;
-  DYN_SHARED(bf16, shared);
+  using Rows = Tile<T, HS>;
+  DYN_SHARED(T, shared);
   constexpr int V_TILE = G::KEYS * HS;         // after the keys
   constexpr int ROW_TILES = 2 * G::KEYS * HS;  // [stage][q, dOut][QUERIES][HS]
   SHARED(AttentionRows, rows, [2]);
@@ -116,8 +116,8 @@ DEVICE void attention_key_gradient(const bf16* __restrict__ d_out, const bf16* _
   const int width = heads * HS;
   const int stride = 3 * width;
   const int64_t sample_row = static_cast<int64_t>(work.sample) * sequence;
-  const bf16* const q_rows = qkv + sample_row * stride + work.head * HS;
-  const bf16* const d_out_rows = d_out + sample_row * width + work.head * HS;
+  const T* const q_rows = qkv + sample_row * stride + work.head * HS;
+  const T* const d_out_rows = d_out + sample_row * width + work.head * HS;
   const int64_t statistics = static_cast<int64_t>(work.sample * heads + work.head) * sequence;
   const int* const visible = first_visible == nullptr ? nullptr : first_visible + sample_row;
   const int warp_row = static_cast<int>(threadIdx.x >> 5) * G::MT * 16;
@@ -129,7 +129,7 @@ DEVICE void attention_key_gradient(const bf16* __restrict__ d_out, const bf16* _
   const auto load_rows = [&](int tile, int stage) {
     const int64_t from = tile * G::QUERIES;
     const int count = sequence - tile * G::QUERIES;
-    bf16* const to = shared + ROW_TILES + stage * 2 * G::QUERIES * HS;
+    T* const to = shared + ROW_TILES + stage * 2 * G::QUERIES * HS;
     Rows::template load<G::QUERIES, G::THREADS>(to, q_rows + from * stride, stride, count);
     Rows::template load<G::QUERIES, G::THREADS>(to + G::QUERIES * HS, d_out_rows + from * width, width, count);
     ptx::cp_async_commit();
@@ -138,7 +138,7 @@ DEVICE void attention_key_gradient(const bf16* __restrict__ d_out, const bf16* _
   int tile = first_key / G::QUERIES;
   const int last_key = min(first_key + G::KEYS, sequence) - 1;
   const int last_tile = last_seeing(visible, first_key, last_key, sequence) / G::QUERIES;
-  const bf16* const k_rows = q_rows + static_cast<int64_t>(first_key) * stride + width;
+  const T* const k_rows = q_rows + static_cast<int64_t>(first_key) * stride + width;
   Rows::template load<G::KEYS, G::THREADS>(shared, k_rows, stride, sequence - first_key);
   Rows::template load<G::KEYS, G::THREADS>(shared + V_TILE, k_rows + width, stride, sequence - first_key);
   load_rows(tile, 0);
@@ -146,8 +146,8 @@ DEVICE void attention_key_gradient(const bf16* __restrict__ d_out, const bf16* _
   next.fetch(log_sum_exp + statistics, correction + statistics, visible, tile * G::QUERIES, sequence);
   next.put(rows[0]);
 
-  Operand<HS, G::MT, G::KEEP_K> k;
-  Operand<HS, G::MT, G::KEEP_V> v;
+  Operand<T, HS, G::MT, G::KEEP_K> k;
+  Operand<T, HS, G::MT, G::KEEP_V> v;
   float d_k[G::MT][HS / 8][4];
   float d_v[G::MT][HS / 8][4];
   clear(d_k);
@@ -181,8 +181,8 @@ DEVICE void attention_key_gradient(const bf16* __restrict__ d_out, const bf16* _
       clear(s);
       clear(d_p);
       const int columns = tiles_place + step * HS + Rows::lane_columns();
-      multiply_transposed<HS>(s, k, shared, columns);
-      multiply_transposed<HS>(d_p, v, shared, columns + G::QUERIES * HS);
+      multiply_transposed<HS, T>(s, k, shared, columns);
+      multiply_transposed<HS, T>(d_p, v, shared, columns + G::QUERIES * HS);
       if (query < key + G::MT * 16 - 1 || key < seen.highest) {
         mask_transposed(s, key, query, rows[stage].first_visible + step);
       }
@@ -213,8 +213,8 @@ DEVICE void attention_key_gradient(const bf16* __restrict__ d_out, const bf16* _
         }
       }
       const int place = tiles_place + step * HS + Rows::lane_rows();
-      multiply<HS>(d_v, s, shared, place + G::QUERIES * HS);
-      multiply<HS>(d_k, d_p, shared, place);
+      multiply<HS, T>(d_v, s, shared, place + G::QUERIES * HS);
+      multiply<HS, T>(d_k, d_p, shared, place);
     }
     if (tile < last_tile) {
       next.put(rows[stage ^ 1]);
@@ -228,7 +228,7 @@ DEVICE void attention_key_gradient(const bf16* __restrict__ d_out, const bf16* _
     factor_v[m][0] = factor_v[m][1] = dropout.scale();
     factor_k[m][0] = factor_k[m][1] = dropout.scale() * rsqrtf(static_cast<float>(HS));
   }
-  bf16* const to = d_qkv + (sample_row + key) * stride + width + work.head * HS;
+  T* const to = d_qkv + (sample_row + key) * stride + width + work.head * HS;
   Rows::template store<G::MT>(shared, warp_row, d_k, factor_k, to, stride, sequence - key);
   Rows::template store<G::MT>(shared + V_TILE, warp_row, d_v, factor_v, to + width, stride, sequence - key);
 }

@@ -24,8 +24,8 @@ struct AttentionQueryGradient {
 };
 
 /// D of the query that `lane` of a group of lanes a row is given: each lane adds up chunks, the group adds up lanes.
-template <int HS>
-DEVICE float row_product(const bf16* __restrict__ a, const bf16* __restrict__ b, int lane) {
+template <typename T, int HS>
+DEVICE float row_product(const T* __restrict__ a, const T* __restrict__ b, int lane) {
   float sum = 0.0f;
   if (lane < HS / 8) {
     const uint4 x = *reinterpret_cast<const uint4*>(a + lane * 8);
@@ -34,23 +34,23 @@ DEVICE float row_product(const bf16* __restrict__ a, const bf16* __restrict__ b,
     const unsigned ys[4] = {y.x, y.y, y.z, y.w};
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-      sum = fmaf(__uint_as_float(xs[i] << 16), __uint_as_float(ys[i] << 16), sum);
-      sum = fmaf(__uint_as_float(xs[i] & 0xffff0000u), __uint_as_float(ys[i] & 0xffff0000u), sum);
+      sum = fmaf(low_of<T>(xs[i]), low_of<T>(ys[i]), sum);
+      sum = fmaf(high_of<T>(xs[i]), high_of<T>(ys[i]), sum);
     }
   }
   return sum;
 }
 
-template <int HS, bool DROPOUT>
-DEVICE void attention_query_gradient(const bf16* __restrict__ d_out, const bf16* __restrict__ qkv,
-                                     const bf16* __restrict__ out, const float* __restrict__ log_sum_exp,
-                                     const int* __restrict__ first_visible, bf16* __restrict__ d_qkv,
+template <typename T, int HS, bool DROPOUT>
+DEVICE void attention_query_gradient(const T* __restrict__ d_out, const T* __restrict__ qkv,
+                                     const T* __restrict__ out, const float* __restrict__ log_sum_exp,
+                                     const int* __restrict__ first_visible, T* __restrict__ d_qkv,
                                      float* __restrict__ correction, int batch, int sequence, int heads,
                                      int heads_per_group, unsigned threshold, unsigned site,
                                      const StepControl* __restrict__ control) {
   using G = AttentionQueryGradient<HS, DROPOUT>;
-  using Rows = Tile<HS>;
-  DYN_SHARED(bf16, shared);
+  using Rows = Tile<T, HS>;
+  DYN_SHARED(T, shared);
   constexpr int D_OUT_TILE = G::QUERIES * HS;    // after the queries
   constexpr int KV_TILES = 2 * G::QUERIES * HS;  // [stage][k, v][KEYS][HS]
   SHARED(float, corrections, [G::QUERIES]);
@@ -61,7 +61,7 @@ DEVICE void attention_query_gradient(const bf16* __restrict__ d_out, const bf16*
   const int width = heads * HS;
   const int stride = 3 * width;
   const int64_t sample_row = static_cast<int64_t>(work.sample) * sequence;
-  const bf16* const q_rows = qkv + sample_row * stride + work.head * HS;
+  const T* const q_rows = qkv + sample_row * stride + work.head * HS;
   const int* const visible = first_visible == nullptr ? nullptr : first_visible + sample_row;
   const int warp_row = static_cast<int>(threadIdx.x >> 5) * G::MT * 16;
   const int query = first_query + warp_row;  // this warp's first
@@ -72,8 +72,8 @@ DEVICE void attention_query_gradient(const bf16* __restrict__ d_out, const bf16*
   const float scale = LOG2_E * rsqrtf(static_cast<float>(HS));
 
   const auto load_keys = [&](int tile, int stage) {
-    const bf16* const from = q_rows + width + static_cast<int64_t>(tile * G::KEYS) * stride;
-    bf16* const to = shared + KV_TILES + stage * 2 * G::KEYS * HS;
+    const T* const from = q_rows + width + static_cast<int64_t>(tile * G::KEYS) * stride;
+    T* const to = shared + KV_TILES + stage * 2 * G::KEYS * HS;
     Rows::template load<G::KEYS, G::THREADS>(to, from, stride, sequence - tile * G::KEYS);
     Rows::template load<G::KEYS, G::THREADS>(to + G::KEYS * HS, from + width, stride, sequence - tile * G::KEYS);
     ptx::cp_async_commit();
@@ -95,7 +95,7 @@ DEVICE void attention_query_gradient(const bf16* __restrict__ d_out, const bf16*
     float sum = 0.0f;
     if (first_query + row < sequence) {
       const int64_t at = plain + static_cast<int64_t>(row) * width;
-      sum = row_product<HS>(d_out + at, out + at, lane % GROUP);
+      sum = row_product<T, HS>(d_out + at, out + at, lane % GROUP);
     }
 #pragma unroll
     for (int distance = GROUP / 2; distance > 0; distance >>= 1) {
@@ -123,8 +123,8 @@ DEVICE void attention_query_gradient(const bf16* __restrict__ d_out, const bf16*
     }
   }
 
-  Operand<HS, G::MT, G::KEEP_Q> q;
-  Operand<HS, G::MT, G::KEEP_D_OUT> d_o;
+  Operand<T, HS, G::MT, G::KEEP_Q> q;
+  Operand<T, HS, G::MT, G::KEEP_D_OUT> d_o;
   float d_q[G::MT][HS / 8][4];
   clear(d_q);
   bool fresh = true;
@@ -151,8 +151,8 @@ DEVICE void attention_query_gradient(const bf16* __restrict__ d_out, const bf16*
       clear(s);
       clear(d_p);
       const int columns = tiles_place + step * HS + Rows::lane_columns();
-      multiply_transposed<HS>(s, q, shared, columns);
-      multiply_transposed<HS>(d_p, d_o, shared, columns + G::KEYS * HS);
+      multiply_transposed<HS, T>(s, q, shared, columns);
+      multiply_transposed<HS, T>(d_p, d_o, shared, columns + G::KEYS * HS);
       if (key + G::STEP - 1 > query || key < warp_sees.highest) {
         mask_scores(s, query, key, visible, sequence);
       }
@@ -168,7 +168,7 @@ DEVICE void attention_query_gradient(const bf16* __restrict__ d_out, const bf16*
           }
         }
       }
-      multiply<HS>(d_q, s, shared, tiles_place + step * HS + Rows::lane_rows());
+      multiply<HS, T>(d_q, s, shared, tiles_place + step * HS + Rows::lane_rows());
     }
   }
 
@@ -177,6 +177,6 @@ DEVICE void attention_query_gradient(const bf16* __restrict__ d_out, const bf16*
   for (int m = 0; m < G::MT; m++) {
     factor[m][0] = factor[m][1] = dropout.scale() * rsqrtf(static_cast<float>(HS));
   }
-  bf16* const to = d_qkv + (sample_row + query) * stride + work.head * HS;
+  T* const to = d_qkv + (sample_row + query) * stride + work.head * HS;
   Rows::template store<G::MT>(shared, warp_row, d_q, factor, to, stride, sequence - query);
 }

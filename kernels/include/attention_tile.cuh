@@ -1,4 +1,4 @@
-// Tiles of bf16 rows in shared memory for the tensor-core attention kernels, and their mma.m16n8k16 fragments.
+// Tiles of rows of a 16-bit type in shared memory for the tensor-core attention kernels, and their mma.m16n8k16 fragments.
 //
 // A tile is ROWS rows of HS elements. Its 16-byte chunks are permuted within each row (chunk ^ swizzle(row)), so that the
 // eight rows of an 8x8 matrix that ldmatrix reads, and the eight chunks that eight lanes copy, lie in 32 different banks.
@@ -6,7 +6,7 @@
 
 #include "cuda_compat.cuh"
 
-template <int HS>
+template <typename T, int HS>
 struct Tile {
   static_assert(HS % 32 == 0, "rows of whole 64-byte halves of a bank line");
   static constexpr int CHUNKS = HS / 8;
@@ -20,7 +20,7 @@ struct Tile {
 
   /// Begins the copy of ROWS rows that are stride elements apart; rows from valid on become zero.
   template <int ROWS, int THREADS>
-  DEVICE static void load(bf16* tile, const bf16* __restrict__ from, int stride, int valid) {
+  DEVICE static void load(T* tile, const T* __restrict__ from, int stride, int valid) {
     static_assert(ROWS * CHUNKS % THREADS == 0, "every thread copies as many chunks");
     // Offsets in 32 bits from an address that all threads share.
 #pragma unroll
@@ -54,13 +54,13 @@ struct Tile {
   }
 
   /// A operand: 16 rows, columns 16k .. 16k+15; place includes lane_rows().
-  DEVICE static void fragment_a(uint32_t (&a)[4], const bf16* shared, int place, int k) {
+  DEVICE static void fragment_a(uint32_t (&a)[4], const T* shared, int place, int k) {
     ptx::ldmatrix_x4(a, shared + column(place, k));
   }
 
   /// Two B operands of a product with the tile transposed, B(i, n) = tile(n, 16k + i), for n in 0..7 and in 8..15; place
   /// includes lane_columns().
-  DEVICE static void fragment_b(uint32_t (&low)[2], uint32_t (&high)[2], const bf16* shared, int place, int k) {
+  DEVICE static void fragment_b(uint32_t (&low)[2], uint32_t (&high)[2], const T* shared, int place, int k) {
     uint32_t r[4];
     ptx::ldmatrix_x4(r, shared + column(place, k));
     low[0] = r[0];
@@ -71,7 +71,7 @@ struct Tile {
 
   /// Two B operands of a product with the tile as it is, B(i, n) = tile(i, 16k + n), for n in 0..7 and in 8..15; place includes
   /// lane_rows().
-  DEVICE static void fragment_b_trans(uint32_t (&low)[2], uint32_t (&high)[2], const bf16* shared, int place, int k) {
+  DEVICE static void fragment_b_trans(uint32_t (&low)[2], uint32_t (&high)[2], const T* shared, int place, int k) {
     uint32_t r[4];
     ptx::ldmatrix_x4_trans(r, shared + column(place, k));
     low[0] = r[0];
@@ -83,8 +83,8 @@ struct Tile {
   /// Writes a warp's MT*16 rows, accumulators times a factor for each of a lane's rows, to global memory by way of the tile's
   /// rows row .. (no other warp may use them). Rows from valid on, counted from row, are left out.
   template <int MT>
-  DEVICE static void store(bf16* tile, int row, const float (&d)[MT][HS / 8][4], const float (&factor)[MT][2],
-                           bf16* __restrict__ to, int stride, int valid) {
+  DEVICE static void store(T* tile, int row, const float (&d)[MT][HS / 8][4], const float (&factor)[MT][2],
+                           T* __restrict__ to, int stride, int valid) {
     const int lane = threadIdx.x & 31;
     __syncwarp();
 #pragma unroll
@@ -96,7 +96,7 @@ struct Tile {
         for (int n = 0; n < HS / 8; n++) {
           const float f = factor[m][half];
           *reinterpret_cast<uint32_t*>(tile + at(r, n) + (lane & 3) * 2) =
-              ptx::pack_bf16(d[m][n][2 * half] * f, d[m][n][2 * half + 1] * f);
+              pair_of<T>(d[m][n][2 * half] * f, d[m][n][2 * half + 1] * f);
         }
       }
     }

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #ifdef GPT_EMULATOR
 
@@ -20,6 +21,11 @@
 
 #define KERNEL(max_threads, name) extern "C" __global__ void __launch_bounds__(max_threads) name
 #define EXPORT_KERNEL(name)
+
+/// A KERNEL of which it is enough that a multiprocessor holds so many blocks (0: as many as ptxas likes, which may spill
+/// registers to fit one more).
+#define KERNEL_OF_BLOCKS(max_threads, blocks, name) \
+  extern "C" __global__ void __launch_bounds__(max_threads, blocks) name
 
 /// SHARED(float, tile, [16][33]); a static array of the block, 16-byte aligned.
 #define SHARED(type, name, dimensions) __shared__ __align__(16) type name dimensions

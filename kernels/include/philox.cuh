@@ -86,7 +86,7 @@ struct Dropout {
   /// Multiplies 1, 4 or 8 neighbours, in the layout by rows; the element is a multiple of their number.
   template <int N>
   DEVICE void apply(uint64_t element, float (&values)[N]) const {
-    static_assert(N == 1 || N == 4 || N == 8, "a unit of float or of bf16");
+    static_assert(N == 1 || N == 4 || N == 8, "a unit of float or of a 16-bit type");
     if (threshold == 0) {
       return;
     }

@@ -70,9 +70,18 @@ DEVICE void ldmatrix_x2_trans(uint32_t (&r)[2], const void* row) {
 /// mma.m16n8k16 bf16: D (16×8, float) += A (16×16, row-major) B (16×8, column-major). With g = lane / 4 and c = 2 (lane % 4):
 /// a[0] = A(g, c..c+1), a[1] = A(g+8, c..), a[2] = A(g, c+8..), a[3] = A(g+8, c+8..); b[0] = B(c..c+1, g), b[1] = B(c+8.., g);
 /// d[0..1] = D(g, c..c+1), d[2..3] = D(g+8, c..c+1). The element of lower index is in the lower half of the register.
-DEVICE void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+DEVICE void mma_m16n8k16_bf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};\n"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+/// mma.m16n8k16 f16: mma_m16n8k16_bf16 with IEEE halves; products and sums are float, so only operands can overflow.
+DEVICE void mma_m16n8k16_f16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
       "{%0, %1, %2, %3};\n"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
@@ -94,10 +103,17 @@ DEVICE uint32_t pack_bf16(float lo, float hi) {
   return bits;
 }
 
-/// cvt.rn.f16.f32: the bits of x as IEEE half, ties to even; NaN gives 0x7fff.
+/// cvt.rn.f16.f32: the bits of x as IEEE half, ties to even; 65520 and up give infinity, NaN gives 0x7fff.
 DEVICE uint16_t f16_bits(float x) {
   uint16_t bits;
   asm("cvt.rn.f16.f32 %0, %1;\n" : "=h"(bits) : "f"(x));
+  return bits;
+}
+
+/// cvt.rn.f16x2.f32: two IEEE halves in a register, lo in its lower half.
+DEVICE uint32_t pack_f16(float lo, float hi) {
+  uint32_t bits;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;\n" : "=r"(bits) : "f"(hi), "f"(lo));
   return bits;
 }
 

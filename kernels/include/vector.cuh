@@ -1,4 +1,4 @@
-// 128-bit accesses: what a thread moves at once is a pack of 4 floats or 8 bf16; arithmetic is on floats.
+// 128-bit accesses: what a thread moves at once is a pack of 4 floats or 8 of a 16-bit type; arithmetic is on floats.
 //
 // A row can be read by packs when its width is a multiple of the pack, because tensors begin at multiples of 64 bytes (slices
 // of rows then at multiples of 16). Kernels that take any count ask `aligned` instead. A unit is a pack, or a single element
@@ -54,16 +54,17 @@ DEVICE void unpack(Pack<float> pack, float (&values)[4]) {
   values[2] = __uint_as_float(pack.bits.z);
   values[3] = __uint_as_float(pack.bits.w);
 }
-DEVICE void unpack(Pack<bf16> pack, float (&values)[8]) {
+template <typename T>
+DEVICE void unpack(Pack<T> pack, float (&values)[8]) {
   const unsigned words[4] = {pack.bits.x, pack.bits.y, pack.bits.z, pack.bits.w};
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
-    values[2 * i] = __uint_as_float(words[i] << 16);
-    values[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000u);
+    values[2 * i] = low_of<T>(words[i]);
+    values[2 * i + 1] = high_of<T>(words[i]);
   }
 }
 
-/// Floats as a unit of T; bf16 rounds to nearest, ties to even.
+/// Floats as a unit of T; 16-bit types round to nearest, ties to even.
 template <typename T>
 DEVICE Unit<T, false> pack(const float (&values)[1]) {
   return {from_float<T>(values[0])};
@@ -75,9 +76,8 @@ DEVICE Pack<T> pack(const float (&v)[4]) {
 }
 template <typename T>
 DEVICE Pack<T> pack(const float (&v)[8]) {
-  static_assert(Pack<T>::size == 8, "8 bf16");
-  return {make_uint4(ptx::pack_bf16(v[0], v[1]), ptx::pack_bf16(v[2], v[3]), ptx::pack_bf16(v[4], v[5]),
-                     ptx::pack_bf16(v[6], v[7]))};
+  static_assert(Pack<T>::size == 8, "8 of 16 bits");
+  return {make_uint4(pair_of<T>(v[0], v[1]), pair_of<T>(v[2], v[3]), pair_of<T>(v[4], v[5]), pair_of<T>(v[6], v[7]))};
 }
 
 /// Writes floats, or adds them to what is there: a gradient of weights.

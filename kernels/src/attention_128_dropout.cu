@@ -2,4 +2,4 @@
 // masks add one Philox block, some 60 integer instructions, to eight weights in each pass.
 #include "attention_kernels.cuh"
 
-ATTENTION_KERNELS(128, 128_dropout_bf16, true)
+ATTENTION_KERNELS(bf16, 128, 128_dropout_bf16, true)

@@ -288,3 +288,4 @@ DEVICE void append(const T* __restrict__ qkv, T* key_cache, T* value_cache, int 
 
 CACHED_KERNELS(f32, float)
 CACHED_KERNELS(bf16, bf16)
+CACHED_KERNELS(f16, f16)

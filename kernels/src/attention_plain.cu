@@ -1,4 +1,4 @@
-// Causal attention for what the tensor cores do not serve: fp32 (no TF32), and bf16 heads other than 32, 64, 96, 128. Any head
+// Causal attention for what the tensor cores do not serve: fp32 (no TF32), and 16-bit heads other than 32, 64, 96, 128. Any head
 // size, any T, by FMA; FlashAttention-2 form as attention_kernels.cuh, with the same two passes in the gradient.
 //
 // Roofline: 2 T T HS flops a head forward, 5 T T HS backward (7 computed), against 60 TFLOP/s of fp32 FMA on an H100; memory is
@@ -309,7 +309,10 @@ DEVICE void key_gradient(const T* __restrict__ d_out, const T* __restrict__ qkv,
 
 CORRECTION(f32, float)
 CORRECTION(bf16, bf16)
+CORRECTION(f16, f16)
 PASSES(64_f32, float, 64)
 PASSES(128_f32, float, 128)
 PASSES(64_bf16, bf16, 64)
+PASSES(64_f16, f16, 64)
 PASSES(128_bf16, bf16, 128)
+PASSES(128_f16, f16, 128)

@@ -111,6 +111,7 @@ DEVICE void sum_columns(const T* __restrict__ x, float* __restrict__ partials, i
 
 BIAS(_f32, float)
 BIAS(_bf16, bf16)
+BIAS(_f16, f16)
 
 /// Adds up the rows of partials (parts, columns). The first `split` columns go to `first`, the others to `second`, which may
 /// be null when there are none.

@@ -7,58 +7,6 @@
 constexpr int THREADS = 256;
 constexpr int GROUP = 8;  // elements of a thread
 
-/// IEEE 754 binary16, in this file only.
-struct f16 {
-  uint16_t bits;
-};
-
-DEVICE float from_f16(f16 x) {
-  const unsigned magnitude = x.bits & 0x7fffu;
-  const unsigned sign = static_cast<unsigned>(x.bits & 0x8000u) << 16;
-  if (magnitude >= 0x7c00u) {
-    return __uint_as_float(sign | 0x7f800000u | (magnitude & 0x3ffu) << 13);
-  }
-  // Exponent and significand moved into place are the value times 2⁻¹¹², subnormals too.
-  return __uint_as_float(sign | __float_as_uint(__uint_as_float(magnitude << 13) * 0x1p112f));
-}
-
-/// Rounds to nearest, ties to even.
-DEVICE f16 to_f16(float x) {
-  const unsigned bits = __float_as_uint(x);
-  const unsigned sign = bits >> 16 & 0x8000u;
-  const unsigned magnitude = bits & 0x7fffffffu;
-  unsigned half;
-  if (magnitude > 0x7f800000u) {
-    half = 0x7fff;
-  } else if (magnitude >= 0x477ff000u) {  // 65520 and up round to infinity
-    half = 0x7c00;
-  } else if (magnitude < 0x38800000u) {
-    // Below 2⁻¹⁴: adding ½, whose last place is 2⁻²⁴, rounds as the subnormals do.
-    half = __float_as_uint(__fadd_rn(__uint_as_float(magnitude), 0.5f)) - 0x3f000000u;
-  } else {
-    half = ((magnitude + 0xfffu + (magnitude >> 13 & 1)) >> 13) - (112u << 10);
-  }
-  return {static_cast<uint16_t>(sign | half)};
-}
-
-template <typename T>
-DEVICE float widen(T x) {
-  return to_float(x);
-}
-template <>
-DEVICE float widen<f16>(f16 x) {
-  return from_f16(x);
-}
-
-template <typename T>
-DEVICE T narrow(float x) {
-  return from_float<T>(x);
-}
-template <>
-DEVICE f16 narrow<f16>(float x) {
-  return to_f16(x);
-}
-
 template <typename From, typename To>
 DEVICE void cast(const From* __restrict__ from, To* __restrict__ to, int64_t count) {
   constexpr int FROM_PACKS = GROUP * sizeof(From) / 16;
@@ -77,7 +25,7 @@ DEVICE void cast(const From* __restrict__ from, To* __restrict__ to, int64_t cou
     }
 #pragma unroll
     for (int i = 0; i < GROUP; ++i) {
-      target.values[i] = narrow<To>(widen(reinterpret_cast<const From*>(source.packs)[i]));
+      target.values[i] = from_float<To>(to_float(reinterpret_cast<const From*>(source.packs)[i]));
     }
 #pragma unroll
     for (int i = 0; i < TO_PACKS; ++i) {
@@ -86,7 +34,7 @@ DEVICE void cast(const From* __restrict__ from, To* __restrict__ to, int64_t cou
     return;
   }
   for (int i = 0; i < GROUP && at + i < count; ++i) {
-    to[at + i] = narrow<To>(widen(from[at + i]));
+    to[at + i] = from_float<To>(to_float(from[at + i]));
   }
 }
 

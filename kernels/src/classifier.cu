@@ -145,7 +145,7 @@ DEVICE void classify(T* logits, const int* __restrict__ targets, float* __restri
     return;
   }
 
-  const float scale = valid ? control->loss_gradient_scale : NAN;
+  const float scale = valid ? control->loss_gradient_scale * control->dynamic_scale : NAN;
   const float weight = scale / row.sum;
 #pragma unroll 2
   for (int i = threadIdx.x; i < full; i += THREADS) {
@@ -180,6 +180,7 @@ DEVICE void classify(T* logits, const int* __restrict__ targets, float* __restri
 
 CLASSIFIER(_f32, float)
 CLASSIFIER(_bf16, bf16)
+CLASSIFIER(_f16, f16)
 
 /// Adds the losses of rows to the step's loss: one block, in float64.
 KERNEL(1024, add_losses)(const float* __restrict__ losses, int rows, StepControl* control) {

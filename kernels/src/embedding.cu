@@ -75,8 +75,10 @@ DEVICE void embed(const int* __restrict__ tokens, const T* __restrict__ wte, con
 
 EMBEDDING(embedding_f32, float, true)
 EMBEDDING(embedding_bf16, bf16, true)
+EMBEDDING(embedding_f16, f16, true)
 EMBEDDING(embedding_scalar_f32, float, false)
 EMBEDDING(embedding_scalar_bf16, bf16, false)
+EMBEDDING(embedding_scalar_f16, f16, false)
 
 // ---- rows sorted by token -------------------------------------------------------------------------------------------
 
@@ -247,8 +249,10 @@ DEVICE void sum_tile(const int* __restrict__ keys, const int* __restrict__ row_i
 
 TOKEN_GRADIENT(token_gradient_f32, float, true)
 TOKEN_GRADIENT(token_gradient_bf16, bf16, true)
+TOKEN_GRADIENT(token_gradient_f16, f16, true)
 TOKEN_GRADIENT(token_gradient_scalar_f32, float, false)
 TOKEN_GRADIENT(token_gradient_scalar_bf16, bf16, false)
+TOKEN_GRADIENT(token_gradient_scalar_f16, f16, false)
 
 /// Adds the partial sums of the run that begins in tile `blockIdx.x` and goes on behind it, if there is one.
 KERNEL(256, token_gradient_join)
@@ -337,5 +341,7 @@ DEVICE void sum_position(const T* __restrict__ d_out, float* __restrict__ d_wpe,
 
 POSITION_GRADIENT(position_gradient_f32, float, true)
 POSITION_GRADIENT(position_gradient_bf16, bf16, true)
+POSITION_GRADIENT(position_gradient_f16, f16, true)
 POSITION_GRADIENT(position_gradient_scalar_f32, float, false)
 POSITION_GRADIENT(position_gradient_scalar_bf16, bf16, false)
+POSITION_GRADIENT(position_gradient_scalar_f16, f16, false)

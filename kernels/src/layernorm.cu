@@ -138,7 +138,7 @@ DEVICE void normalize(const T* x, const T* __restrict__ branch, const T* __restr
 }
 
 #define LAYER_NORM(name, T, WIDE)                                                                                     \
-  KERNEL(FORWARD_THREADS<WIDE>, name)                                                                                 \
+  KERNEL_OF_BLOCKS(FORWARD_THREADS<WIDE>, WIDE ? 0 : 1, name)                                                         \
   (const T* __restrict__ x, const T* __restrict__ gamma, const T* __restrict__ beta, T* __restrict__ out,             \
    float* __restrict__ mean, float* __restrict__ rstd, int rows, int width, int warps_per_row) {                      \
     normalize<T, WIDE, false>(x, nullptr, gamma, beta, nullptr, out, mean, rstd, rows, width, 1, warps_per_row,       \
@@ -148,8 +148,10 @@ DEVICE void normalize(const T* x, const T* __restrict__ branch, const T* __restr
 
 LAYER_NORM(layer_norm_f32, float, true)
 LAYER_NORM(layer_norm_bf16, bf16, true)
+LAYER_NORM(layer_norm_f16, f16, true)
 LAYER_NORM(layer_norm_scalar_f32, float, false)
 LAYER_NORM(layer_norm_scalar_bf16, bf16, false)
+LAYER_NORM(layer_norm_scalar_f16, f16, false)
 
 #define RESIDUAL_LAYER_NORM(name, T, WIDE)                                                                            \
   KERNEL(FORWARD_THREADS<WIDE>, name)                                                                                 \
@@ -163,8 +165,10 @@ LAYER_NORM(layer_norm_scalar_bf16, bf16, false)
 
 RESIDUAL_LAYER_NORM(residual_layer_norm_f32, float, true)
 RESIDUAL_LAYER_NORM(residual_layer_norm_bf16, bf16, true)
+RESIDUAL_LAYER_NORM(residual_layer_norm_f16, f16, true)
 RESIDUAL_LAYER_NORM(residual_layer_norm_scalar_f32, float, false)
 RESIDUAL_LAYER_NORM(residual_layer_norm_scalar_bf16, bf16, false)
+RESIDUAL_LAYER_NORM(residual_layer_norm_scalar_f16, f16, false)
 
 /// A thread's sums of dGamma and dBeta, leaving for the block's partial row.
 template <int SIZE, int COUNT>
@@ -291,5 +295,7 @@ DEVICE void differentiate(const T* d_out, const T* __restrict__ x, const T* __re
 
 LAYER_NORM_BACKWARD(layer_norm_backward_f32, float, true)
 LAYER_NORM_BACKWARD(layer_norm_backward_bf16, bf16, true)
+LAYER_NORM_BACKWARD(layer_norm_backward_f16, f16, true)
 LAYER_NORM_BACKWARD(layer_norm_backward_scalar_f32, float, false)
 LAYER_NORM_BACKWARD(layer_norm_backward_scalar_bf16, bf16, false)
+LAYER_NORM_BACKWARD(layer_norm_backward_scalar_f16, f16, false)

@@ -1,10 +1,11 @@
 // Global gradient norm with clip factor and skip flag, and AdamW over all parameters in one launch.
 //
 // Roofline: memory. The norm reads 4 bytes a parameter; AdamW reads 16 (weight, gradient, moments) and writes 12, and 2 for a
-// bf16 copy to compute with. 124 M parameters and 4.3 TB/s: 115 µs and 0.87 ms. A block has a chunk of at most 8,192 elements
+// 16-bit copy to compute with. 124 M parameters and 4.3 TB/s: 115 µs and 0.87 ms. A block has a chunk of at most 8,192 elements
 // of one parameter tensor, 16 bytes a thread and array at a time: the norm has 128 bytes in flight a thread, AdamW 64. Squares
 // are taken and added in float64 (no overflow; 64 a clock on data-centre chips, behind the loads) and in a fixed order.
-// Nothing returns to the host: learning rate, clip factor, skip flag and the count of updates stay in StepControl.
+// Nothing returns to the host: learning rate, clip factor, skip flag, loss scale and the count of updates stay in
+// StepControl.
 #include "philox.cuh"
 #include "reduce.cuh"
 #include "vector.cuh"
@@ -57,7 +58,24 @@ KERNEL(THREADS, gradient_norm)
 }
 EXPORT_KERNEL(gradient_norm)
 
-/// Norm, clip factor (PyTorch's clip_grad_norm_: clip / (norm + 1e-6), at most 1) and skip flag. One block.
+/// The dynamic loss scale behind a step, as PyTorch's GradScaler.update: backed off after an overflow, grown after so many good
+/// steps in a row unless that overflows itself. Below the lowest scale a run halts: smaller ones would not help it.
+DEVICE void update_scale(StepControl* control, bool finite) {
+  if (!finite) {
+    control->dynamic_scale *= control->backoff_factor;
+    control->good_steps = 0;
+    control->halted = control->dynamic_scale < control->lowest_scale ? 1 : 0;
+    return;
+  }
+  const unsigned good_steps = control->good_steps + 1;
+  control->good_steps = good_steps == control->growth_interval ? 0 : good_steps;
+  const float grown = control->dynamic_scale * control->growth_factor;
+  if (good_steps == control->growth_interval && grown < INFINITY) {
+    control->dynamic_scale = grown;
+  }
+}
+
+/// Norm, clip factor (PyTorch's clip_grad_norm_: clip / (norm + 1e-6), at most 1), skip flag and next loss scale. One block.
 KERNEL(1024, gradient_norm_finish)(const double* __restrict__ partials, int count, StepControl* control) {
   SHARED(double, slots, [32]);
   double sum = 0.0;
@@ -67,10 +85,11 @@ KERNEL(1024, gradient_norm_finish)(const double* __restrict__ partials, int coun
   }
   sum = block_sum(sum, slots);
   if (threadIdx.x == 0) {
-    const float scale = control->loss_scale;
+    const float scale = control->loss_scale * control->dynamic_scale;
     const double norm = sqrt(sum) / static_cast<double>(scale);
     const bool finite = sum < static_cast<double>(INFINITY);  // false for NaN
-    const bool skipped = control->halted != 0 || !finite;
+    const bool halted = control->halted != 0;
+    const bool skipped = halted || !finite;
     float factor = 1.0f;
     if (!skipped && control->clip_norm > 0.0f) {
       const double clip = static_cast<double>(control->clip_norm) / (norm + 1e-6);
@@ -78,9 +97,13 @@ KERNEL(1024, gradient_norm_finish)(const double* __restrict__ partials, int coun
     }
     control->gradient_norm = norm;
     control->skipped = skipped ? 1 : 0;
-    control->halted = skipped && control->halt_after_skip != 0 ? 1 : 0;
     control->clip_factor = factor;
     control->gradient_factor = factor / scale;
+    if (control->growth_interval == 0) {
+      control->halted = skipped && control->halt_after_skip != 0 ? 1 : 0;
+    } else if (!halted) {
+      update_scale(control, finite);
+    }
   }
 }
 EXPORT_KERNEL(gradient_norm_finish)
@@ -139,10 +162,11 @@ DEVICE unsigned round_stochastically(float x, unsigned random16) {
   return (bits + random16) >> 16;
 }
 
-/// The bf16 copies of four weights, the first at a multiple of 4 of the flat layout.
+/// Copies of four weights in T, the first at a multiple of 4 of the flat layout.
+template <typename T>
 DEVICE uint2 round_weights(const float (&w)[4], int64_t element, bool stochastic, const StepControl* control) {
-  if (!stochastic) {
-    return make_uint2(ptx::pack_bf16(w[0], w[1]), ptx::pack_bf16(w[2], w[3]));
+  if (!stochastic || !std::is_same_v<T, bf16>) {
+    return make_uint2(pair_of<T>(w[0], w[1]), pair_of<T>(w[2], w[3]));
   }
   const PhiloxBlock block = philox(control->seed, static_cast<uint64_t>(element) >> 3, control->step,
                                    PURPOSE_STOCHASTIC_ROUNDING << 24);
@@ -153,10 +177,12 @@ DEVICE uint2 round_weights(const float (&w)[4], int64_t element, bool stochastic
       round_stochastically(w[2], high & 0xffffu) | round_stochastically(w[3], high >> 16) << 16);
 }
 
-KERNEL(THREADS, adamw)
-(float* __restrict__ parameters, const float* __restrict__ gradients, float* __restrict__ first_moment,
- float* __restrict__ second_moment, bf16* __restrict__ compute, const Chunk* __restrict__ chunks, float beta1,
- float beta2, float epsilon, float weight_decay, int stochastic, const StepControl* __restrict__ control) {
+/// One chunk a block. The copies to compute with are of a 16-bit type; stochastic rounding is for bf16, whose steps are coarse.
+template <typename T>
+DEVICE void update_chunk(float* __restrict__ parameters, const float* __restrict__ gradients, float* __restrict__ first_moment,
+                         float* __restrict__ second_moment, T* __restrict__ compute, const Chunk* __restrict__ chunks,
+                         float beta1, float beta2, float epsilon, float weight_decay, bool stochastic,
+                         const StepControl* __restrict__ control) {
   if (control->skipped != 0) {
     return;
   }
@@ -193,7 +219,7 @@ KERNEL(THREADS, adamw)
     }
     uint2 rounded = make_uint2(0, 0);
     if (compute != nullptr) {
-      rounded = round_weights(w, at, stochastic != 0, control);
+      rounded = round_weights<T>(w, at, stochastic, control);
     }
     if (valid == 4) {
       store_streaming(parameters + at, pack<float>(w));
@@ -211,11 +237,23 @@ KERNEL(THREADS, adamw)
           first_moment[at + j] = m[j];
           second_moment[at + j] = v[j];
           if (compute != nullptr) {
-            compute[at + j] = bf16{static_cast<uint16_t>(halves[j])};
+            compute[at + j] = T{static_cast<uint16_t>(halves[j])};
           }
         }
       }
     }
   }
 }
-EXPORT_KERNEL(adamw)
+
+#define ADAMW(name, T)                                                                                                \
+  KERNEL(THREADS, name)                                                                                               \
+  (float* __restrict__ parameters, const float* __restrict__ gradients, float* __restrict__ first_moment,             \
+   float* __restrict__ second_moment, T* __restrict__ compute, const Chunk* __restrict__ chunks, float beta1,         \
+   float beta2, float epsilon, float weight_decay, int stochastic, const StepControl* __restrict__ control) {         \
+    update_chunk<T>(parameters, gradients, first_moment, second_moment, compute, chunks, beta1, beta2, epsilon,       \
+                    weight_decay, stochastic != 0, control);                                                          \
+  }                                                                                                                   \
+  EXPORT_KERNEL(name)
+
+ADAMW(adamw, bf16)
+ADAMW(adamw_f16, f16)

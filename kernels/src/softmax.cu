@@ -96,3 +96,4 @@ DEVICE void backward(const T* __restrict__ out, const T* d_out, T* d_x, int colu
 
 SOFTMAX(_f32, float)
 SOFTMAX(_bf16, bf16)
+SOFTMAX(_f16, f16)

@@ -7,9 +7,8 @@ namespace {
 
 template <typename T>
 void check(int batch, int old, int fresh, int heads, int head_size, bool plain) {
-  constexpr bool SINGLE = std::is_same_v<T, float>;
-  const Roundings eps = SINGLE ? FLOAT : BFLOAT;
-  const std::string suffix = SINGLE ? "_f32" : "_bf16";
+  constexpr Roundings eps = ROUNDINGS<T>;
+  const std::string suffix = SUFFIX<T>;
   const Problem p{batch, old + fresh, heads, head_size};
   const int c = p.width();
   const int capacity = old + fresh + 3;
@@ -72,12 +71,14 @@ TEST(attention_cached_one_position) {
   for (int old : {0, 1, 15, 63, 64, 300}) {
     check<float>(1, old, 1, 2, 64, false);
     check<bf16>(2, old, 1, 1, 64, false);
+    check<f16>(2, old, 1, 1, 64, false);
   }
 }
 
 TEST(attention_cached_several_positions) {
   check<float>(2, 5, 19, 3, 32, false);
   check<bf16>(1, 0, 33, 2, 128, false);
+  check<f16>(1, 0, 33, 2, 128, false);
 }
 
 TEST(attention_cached_head_sizes) {
@@ -86,6 +87,7 @@ TEST(attention_cached_head_sizes) {
   }
   for (int head_size : {8, 24, 96, 256}) {
     check<bf16>(1, 70, 2, 2, head_size, false);
+    check<f16>(1, 70, 2, 2, head_size, false);
   }
 }
 
@@ -93,5 +95,6 @@ TEST(attention_cached_plain_any_head_size) {
   for (int head_size : {1, 5, 80, 300}) {
     check<float>(2, 30, 2, 2, head_size, true);
     check<bf16>(1, 300, 1, 2, head_size, true);
+    check<f16>(1, 300, 1, 2, head_size, true);
   }
 }

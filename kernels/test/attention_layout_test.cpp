@@ -1,7 +1,7 @@
 // The fragments of mma.m16n8k16 element by element, from the tables of the PTX ISA manual (9.7.14.5.8, "Matrix fragments for
 // mma.m16n8k16 with floating point type") and not from ldmatrix: a layout that the kernels' tile class and the emulator's
 // ldmatrix misread alike would show here.
-#include "kernel_test.h"
+#include "reference.h"
 
 #include "attention_mma.cuh"
 
@@ -32,7 +32,8 @@ uint16_t element(const Array<unsigned>& registers, size_t first, int i) {
 
 }  // namespace
 
-KERNEL(32, layout_product)(const unsigned* a, const unsigned* b, float* d) {
+template <typename T>
+DEVICE void product_of_fragments(const unsigned* a, const unsigned* b, float* d) {
   uint32_t left[4];
   uint32_t right[2];
   float sums[4];
@@ -43,16 +44,20 @@ KERNEL(32, layout_product)(const unsigned* a, const unsigned* b, float* d) {
   for (int i = 0; i < 2; i++) {
     right[i] = b[threadIdx.x * 2 + i];
   }
-  ptx::mma_m16n8k16(sums, left, right);
+  multiply_fragments<T>(sums, left, right);
   for (int i = 0; i < 4; i++) {
     d[threadIdx.x * 4 + i] = sums[i];
   }
 }
-EXPORT_KERNEL(layout_product)
+KERNEL(32, layout_product_bf16)(const unsigned* a, const unsigned* b, float* d) { product_of_fragments<bf16>(a, b, d); }
+EXPORT_KERNEL(layout_product_bf16)
+KERNEL(32, layout_product_f16)(const unsigned* a, const unsigned* b, float* d) { product_of_fragments<f16>(a, b, d); }
+EXPORT_KERNEL(layout_product_f16)
 
-TEST(attention_layout_of_a_product) {
-  const auto a = uniform<bf16>(16 * 16, -2, 2, 1);
-  const auto b = uniform<bf16>(16 * 8, -2, 2, 2);
+template <typename T>
+void check_product() {
+  const auto a = uniform<T>(16 * 16, -2, 2, 1);
+  const auto b = uniform<T>(16 * 8, -2, 2, 2);
   const auto c = uniform<float>(16 * 8, -2, 2, 3);
   Array<unsigned> a_registers(32 * 4);
   Array<unsigned> b_registers(32 * 2);
@@ -70,7 +75,7 @@ TEST(attention_layout_of_a_product) {
       d[lane * 4 + i] = c[c_row(lane, i) * 8 + c_column(lane, i)];
     }
   }
-  launch("layout_product", dim3(1), dim3(32), 0, a_registers, b_registers, d);
+  launch(std::string("layout_product") + SUFFIX<T>, dim3(1), dim3(32), 0, a_registers, b_registers, d);
   expect_close("d", d, [&](size_t index) {
     const int row = c_row(static_cast<int>(index / 4), static_cast<int>(index % 4));
     const int column = c_column(static_cast<int>(index / 4), static_cast<int>(index % 4));
@@ -82,11 +87,16 @@ TEST(attention_layout_of_a_product) {
   }, 1e-6, 1e-5);
 }
 
+TEST(attention_layout_of_a_product) {
+  check_product<bf16>();
+  check_product<f16>();
+}
+
 /// Registers of the A fragment, of both B fragments of the transposed tile and of both of the tile as it is, for each k.
 template <int HS>
 DEVICE void read_fragments(const bf16* from, unsigned* to) {
   DYN_SHARED(bf16, shared);
-  Tile<HS>::template load<16, 32>(shared, from, HS, 16);
+  Tile<bf16, HS>::template load<16, 32>(shared, from, HS, 16);
   ptx::cp_async_commit();
   ptx::cp_async_wait<0>();
   __syncthreads();
@@ -95,16 +105,16 @@ DEVICE void read_fragments(const bf16* from, unsigned* to) {
     uint32_t a[4];
     uint32_t low[2];
     uint32_t high[2];
-    Tile<HS>::fragment_a(a, shared, Tile<HS>::lane_rows(), k);
+    Tile<bf16, HS>::fragment_a(a, shared, Tile<bf16, HS>::lane_rows(), k);
     for (int i = 0; i < 4; i++) {
       mine[i] = a[i];
     }
-    Tile<HS>::fragment_b(low, high, shared, Tile<HS>::lane_columns(), k);
+    Tile<bf16, HS>::fragment_b(low, high, shared, Tile<bf16, HS>::lane_columns(), k);
     for (int i = 0; i < 2; i++) {
       mine[4 + i] = low[i];
       mine[6 + i] = high[i];
     }
-    Tile<HS>::fragment_b_trans(low, high, shared, Tile<HS>::lane_rows(), k);
+    Tile<bf16, HS>::fragment_b_trans(low, high, shared, Tile<bf16, HS>::lane_rows(), k);
     for (int i = 0; i < 2; i++) {
       mine[8 + i] = low[i];
       mine[10 + i] = high[i];
@@ -160,8 +170,8 @@ TEST(attention_layout_without_bank_conflicts) {
       }
     }
   };
-  check(32, [](int row, int chunk) { return Tile<32>::at(row, chunk); });
-  check(64, [](int row, int chunk) { return Tile<64>::at(row, chunk); });
-  check(96, [](int row, int chunk) { return Tile<96>::at(row, chunk); });
-  check(128, [](int row, int chunk) { return Tile<128>::at(row, chunk); });
+  check(32, [](int row, int chunk) { return Tile<bf16, 32>::at(row, chunk); });
+  check(64, [](int row, int chunk) { return Tile<bf16, 64>::at(row, chunk); });
+  check(96, [](int row, int chunk) { return Tile<bf16, 96>::at(row, chunk); });
+  check(128, [](int row, int chunk) { return Tile<bf16, 128>::at(row, chunk); });
 }

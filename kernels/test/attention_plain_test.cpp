@@ -1,4 +1,4 @@
-// The plain attention kernels against double precision, in fp32 and bf16, for any head size.
+// The plain attention kernels against double precision, in fp32 and the 16-bit types, for any head size.
 #include "attention_reference.h"
 
 using namespace attention_test;
@@ -7,9 +7,8 @@ namespace {
 
 template <typename T>
 void check(const Problem& p, double deviation = 1) {
-  constexpr bool SINGLE = std::is_same_v<T, float>;
-  const Roundings eps = SINGLE ? FLOAT : BFLOAT;
-  const std::string suffix = SINGLE ? "_f32" : "_bf16";
+  constexpr Roundings eps = ROUNDINGS<T>;
+  const std::string suffix = SUFFIX<T>;
   const int slice = p.head_size <= 64 ? 64 : 128;
   const std::string name = std::to_string(slice) + suffix;
   const size_t elements = p.rows() * p.width();
@@ -53,9 +52,11 @@ TEST(attention_plain_of_any_head_size) {
   }
 }
 
-TEST(attention_plain_bf16) {
+TEST(attention_plain_16_bits) {
   check<bf16>({2, 67, 3, 5, 6554, true});
+  check<f16>({2, 67, 3, 5, 6554, true});
   check<bf16>({1, 130, 1, 80});
+  check<f16>({1, 130, 1, 80});
 }
 
 TEST(attention_plain_of_large_scores) { check<float>({1, 100, 1, 64}, 12); }

@@ -2,8 +2,7 @@
 // io.gptjava.core.DropoutLayout defines them, and bounds of what roundings allow.
 #pragma once
 
-#include "kernel_test.h"
-#include "step_control.cuh"
+#include "reference.h"
 
 namespace attention_test {
 
@@ -24,13 +23,22 @@ inline unsigned philox_word(uint64_t seed, uint64_t index, unsigned step, unsign
   return static_cast<unsigned>(counter[word]);
 }
 
-/// Roundings of a kind of kernel: of stored results and operands of products, and of fp32 arithmetic.
+/// Roundings of a kind of kernel, relative: of stored results and operands of products, and of fp32 arithmetic.
 struct Roundings {
   double store;
   double arithmetic;
+  double underflow;  // of an operand of products below its type's normal range, absolute
 };
-constexpr Roundings FLOAT = {0x1p-24, 2e-6};
-constexpr Roundings BFLOAT = {0x1p-8, 4e-6};
+constexpr Roundings FLOAT = {0x1p-24, 2e-6, 0};
+constexpr Roundings BFLOAT = {0x1p-8, 4e-6, 0};
+constexpr Roundings HALF = {0x1p-11, 4e-6, UNDERFLOW_ROUNDOFF<f16>};
+
+template <typename T>
+constexpr Roundings ROUNDINGS = FLOAT;
+template <>
+constexpr Roundings ROUNDINGS<bf16> = BFLOAT;
+template <>
+constexpr Roundings ROUNDINGS<f16> = HALF;
 
 struct Problem {
   int batch;
@@ -104,7 +112,7 @@ struct Expected {
     size_t wrong = 0;
     std::string message;
     for (size_t i = 0; i < value.size(); i++) {
-      if (!close(actual.value(i), value[i], store, bound[i] + 1e-30) && ++wrong <= 3) {
+      if (!close(actual.value(i), value[i], store, bound[i] + UNDERFLOW_ROUNDOFF<T> + 1e-30) && ++wrong <= 3) {
         message += mismatch(what, i, actual.value(i), value[i]);
       }
     }
@@ -163,7 +171,7 @@ struct Reference {
           for (int j = from; j <= i; j++) {
             weight[j] = std::exp(weight[j] - log_sum);
             const double kept = weight[j] * p.mask(b, h, i, j);
-            const double error = kept * (eps.store + eps.arithmetic * (1 + size[j] + largest));
+            const double error = kept * (eps.store + eps.arithmetic * (1 + size[j] + largest)) + p.scale() * eps.underflow;
             for (int d = 0; d < hs; d++) {
               const double v = qkv.value(at(b, j, 2, h) + d);
               out.value[row + d] += kept * v;
@@ -180,7 +188,8 @@ struct Reference {
             const double d_score = weight[j] * (d_weight - correction) * root;
             // The saved output, rounded, enters the correction.
             const double error = root * weight[j] * (relative * (d_weight_size + correction_size) +
-                                                     eps.store * (std::fabs(d_weight - correction) + correction_size));
+                                                     eps.store * (std::fabs(d_weight - correction) + correction_size)) +
+                                 root * p.scale() * eps.underflow;
             const double kept = weight[j] * mask;
             for (int d = 0; d < hs; d++) {
               const size_t q = at(b, i, 0, h) + d;
@@ -191,7 +200,7 @@ struct Reference {
               d_qkv.value[k] += d_score * qkv.value(q);
               d_qkv.bound[k] += error * std::fabs(qkv.value(q));
               d_qkv.value[v] += kept * d_out.value(row + d);
-              d_qkv.bound[v] += kept * (relative + eps.store) * std::fabs(d_out.value(row + d));
+              d_qkv.bound[v] += (kept * (relative + eps.store) + p.scale() * eps.underflow) * std::fabs(d_out.value(row + d));
             }
           }
         }

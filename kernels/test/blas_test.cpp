@@ -10,7 +10,7 @@ namespace {
 
 template <typename T>
 constexpr Type type_of() {
-  return sizeof(T) == 4 ? Type::F32 : Type::BF16;
+  return std::is_same_v<T, float> ? Type::F32 : std::is_same_v<T, f16> ? Type::F16 : Type::BF16;
 }
 
 constexpr double GELU_SCALE = 0.79788456080286535588;
@@ -124,7 +124,9 @@ TEST(blas_shapes_and_transposes) {
     for (int transposes = 0; transposes < 4; ++transposes) {
       check<float, float>(s[0], s[1], s[2], transposes & 1, transposes & 2, 0, 1, emu::EPILOGUE_DEFAULT);
       check<bf16, float>(s[0], s[1], s[2], transposes & 1, transposes & 2, 1, 2, emu::EPILOGUE_DEFAULT);
+      check<f16, float>(s[0], s[1], s[2], transposes & 1, transposes & 2, 1, 2, emu::EPILOGUE_DEFAULT);
       check<bf16, bf16>(s[0], s[1], s[2], transposes & 1, transposes & 2, -0.5f, 1, emu::EPILOGUE_DEFAULT);
+      check<f16, f16>(s[0], s[1], s[2], transposes & 1, transposes & 2, -0.5f, 1, emu::EPILOGUE_DEFAULT);
     }
   }
 }
@@ -133,6 +135,8 @@ TEST(blas_epilogues) {
   for (const unsigned epilogue : EPILOGUES) {
     check<float, float>(40, 33, 20, true, false, 0, 1, epilogue);
     check<bf16, bf16>(40, 33, 20, false, true, 0, 1, epilogue);
+    check<f16, f16>(40, 33, 20, false, true, 0, 1, epilogue);
     check<bf16, float>(133, 100, 20, false, false, 1, 1, epilogue);
+    check<f16, float>(133, 100, 20, false, false, 1, 1, epilogue);
   }
 }

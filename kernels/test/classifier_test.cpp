@@ -12,7 +12,8 @@ constexpr int IGNORED = -100;
 
 template <typename T>
 void classify(int rows, int vocabulary, int stride, double spread, bool cached) {
-  const Array<StepControl> control = step_control();
+  Array<StepControl> control = step_control();
+  control[0].dynamic_scale = 8.0f;
   Array<T> logits = uniform<T>(static_cast<size_t>(rows) * stride, -spread, spread, 1);
   Array<int> targets(rows);
   for (int row = 0; row < rows; ++row) {
@@ -32,7 +33,7 @@ void classify(int rows, int vocabulary, int stride, double spread, bool cached) 
   launch(std::string("classifier") + SUFFIX<T>, dim3(rows), dim3(512), cached ? stride * sizeof(T) : 0, logits, targets,
          losses, vocabulary, stride, cached ? 1 : 0, control);
   expect_same("losses alone", losses_only, losses);
-  const double scale = control[0].loss_gradient_scale;
+  const double scale = control[0].loss_gradient_scale * control[0].dynamic_scale;
   std::vector<double> gradients(logits.size()), expected(rows);
   for (int row = 0; row < rows; ++row) {
     const size_t at = static_cast<size_t>(row) * stride;
@@ -52,7 +53,8 @@ void classify(int rows, int vocabulary, int stride, double spread, bool cached) 
     }
   }
   expect_close("losses", losses, [&](size_t i) { return expected[i]; }, 1e-6, 2e-6 * (1 + spread));
-  expect_close("gradients", logits, [&](size_t i) { return gradients[i]; }, ROUNDOFF<T> + 2e-6 * (1 + spread), 1e-7);
+  expect_close("gradients", logits, [&](size_t i) { return gradients[i]; }, ROUNDOFF<T> + 2e-6 * (1 + spread),
+               1e-7 * control[0].dynamic_scale);
 }
 
 template <typename T>
@@ -72,6 +74,7 @@ void all() {
 
 TEST(classifier_f32) { all<float>(); }
 TEST(classifier_bf16) { all<bf16>(); }
+TEST(classifier_f16) { all<f16>(); }
 
 /// A maximum that comes late, so that sums are rescaled, and logits of minus infinity.
 TEST(classifier_of_growing_logits) {

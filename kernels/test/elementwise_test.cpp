@@ -42,7 +42,8 @@ void gelu_of(size_t count) {
   launch(std::string("gelu") + SUFFIX<T>, dim3(blocks<T>(count)), dim3(256), 0, both, both,
          static_cast<int64_t>(count));
   for (size_t i = 0; i < count; ++i) {
-    const double tolerance = ROUNDOFF<T> * std::fabs(gelu(x.value(i))) + 4 * ROUNDOFF<float> * std::fabs(x.value(i));
+    const double tolerance = ROUNDOFF<T> * std::fabs(gelu(x.value(i))) + 4 * ROUNDOFF<float> * std::fabs(x.value(i)) +
+                             UNDERFLOW_ROUNDOFF<T>;
     expect(close(out.value(i), gelu(x.value(i)), 0, tolerance), mismatch("gelu", i, out.value(i), gelu(x.value(i))));
   }
   expect_same("in place", both, out);
@@ -137,8 +138,10 @@ TEST(elementwise_gelu) {
   for (const size_t count : {1, 31, 129, 4096, 4100, 9000}) {
     gelu_of<float>(count);
     gelu_of<bf16>(count);
+    gelu_of<f16>(count);
     gelu_backward_of<float>(count);
     gelu_backward_of<bf16>(count);
+    gelu_backward_of<f16>(count);
   }
 }
 
@@ -146,6 +149,7 @@ TEST(elementwise_bias) {
   for (const auto& [rows, columns] : {std::pair(1, 1), std::pair(3, 33), std::pair(13, 64), std::pair(5, 1032)}) {
     broadcast_bias_of<float>(rows, columns);
     broadcast_bias_of<bf16>(rows, columns);
+    broadcast_bias_of<f16>(rows, columns);
   }
 }
 
@@ -154,6 +158,7 @@ TEST(elementwise_column_sums) {
     for (const int rows_per_block : {8, 40, 1000}) {
       column_sums_of<float>(rows, columns, rows_per_block, rows_per_block == 40);
       column_sums_of<bf16>(rows, columns, rows_per_block, rows_per_block == 40);
+      column_sums_of<f16>(rows, columns, rows_per_block, rows_per_block == 40);
     }
   }
 }
@@ -164,6 +169,7 @@ TEST(elementwise_softmax) {
       if (THOROUGH || threads < 1024) {
         softmax_of<float>(rows, columns, threads);
         softmax_of<bf16>(rows, columns, threads);
+        softmax_of<f16>(rows, columns, threads);
       }
     }
   }
@@ -183,17 +189,13 @@ double half_value(unsigned bits) {
   return sign * (exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25));
 }
 
-struct Half {
-  uint16_t bits;
-};
-
 unsigned cast_grid(size_t count) { return ceiling(count, 8 * 256); }
 
 }  // namespace
 
 TEST(elementwise_cast_to_half_and_back) {
   constexpr size_t COUNT = 65536;
-  Array<Half> half(COUNT);
+  Array<f16> half(COUNT);
   Array<float> wide(COUNT);
   for (size_t i = 0; i < COUNT; ++i) {
     half[i].bits = static_cast<uint16_t>(i);
@@ -203,7 +205,7 @@ TEST(elementwise_cast_to_half_and_back) {
   // The value itself, half a place more, which goes to the even neighbour, and a little less and more than half.
   for (const int offset : {0, 0xfff, 0x1000, 0x1001}) {
     Array<float> x(COUNT);
-    Array<Half> narrow(COUNT);
+    Array<f16> narrow(COUNT);
     for (size_t i = 0; i < COUNT; ++i) {
       const bool normal = (i & 0x7c00) != 0 && (i & 0x7c00) != 0x7c00;
       x[i] = normal ? __uint_as_float(__float_as_uint(wide[i]) + offset) : wide[i];
@@ -226,7 +228,7 @@ TEST(elementwise_cast_to_subnormal_half) {
   // Quarters of the smallest subnormal: ties go to even.
   constexpr int COUNT = 4099;
   Array<float> x(COUNT);
-  Array<Half> narrow(COUNT);
+  Array<f16> narrow(COUNT);
   for (int i = 0; i < COUNT; ++i) {
     x[i] = static_cast<float>(std::ldexp(i, -26));
   }
@@ -242,7 +244,7 @@ TEST(elementwise_cast_bf16) {
     const Array<float> x = uniform<float>(count, -1e3, 1e3, 8);
     Array<bf16> narrow(count);
     Array<float> back(count);
-    Array<Half> half(count);
+    Array<f16> half(count);
     Array<bf16> through(count);
     launch("cast_f32_bf16", dim3(cast_grid(count)), dim3(256), 0, x, narrow, static_cast<int64_t>(count));
     launch("cast_bf16_f32", dim3(cast_grid(count)), dim3(256), 0, narrow, back, static_cast<int64_t>(count));

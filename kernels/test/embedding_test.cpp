@@ -159,7 +159,9 @@ TEST(embedding_forward) {
     forward<float>(s, {0}, 0);
     forward<float>(s, {20000}, 3);
     forward<bf16>(s, {0}, 3);
+    forward<f16>(s, {0}, 3);
     forward<bf16>(s, {20000}, 0);
+    forward<f16>(s, {20000}, 0);
   }
 }
 
@@ -183,6 +185,7 @@ TEST(embedding_sort_is_stable) {
 
 TEST(embedding_gradients_f32) { all_gradients<float>(); }
 TEST(embedding_gradients_bf16) { all_gradients<bf16>(); }
+TEST(embedding_gradients_f16) { all_gradients<f16>(); }
 
 /// Runs that fill several tiles, end at a tile's end or begin at its beginning, and tokens outside the vocabulary.
 TEST(embedding_gradient_of_long_runs) {

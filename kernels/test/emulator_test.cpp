@@ -149,7 +149,7 @@ KERNEL(32, emu_mma)(const bf16* a, const bf16* b, float* c, int forget_wait) {
   float d[4] = {0, 0, 0, 0};
   ptx::ldmatrix_x4(fragment_a, &tile_a[t % 16][t / 16 * 8]);
   ptx::ldmatrix_x2_trans(fragment_b, &tile_b[t % 16][0]);
-  ptx::mma_m16n8k16(d, fragment_a, fragment_b);
+  ptx::mma_m16n8k16_bf16(d, fragment_a, fragment_b);
   const int g = t / 4;
   const int column = 2 * (t % 4);
   c[g * 8 + column] = d[0];

@@ -55,6 +55,7 @@ class Memory {
 
 inline double as_double(float x) { return x; }
 inline double as_double(bf16 x) { return to_float(x); }
+inline double as_double(f16 x) { return to_float(x); }
 inline double as_double(double x) { return x; }
 inline double as_double(int x) { return x; }
 inline double as_double(unsigned x) { return x; }
@@ -65,6 +66,8 @@ template <typename T>
 T from_double(double x) {
   if constexpr (std::is_same_v<T, bf16>) {
     return to_bf16(static_cast<float>(x));
+  } else if constexpr (std::is_same_v<T, f16>) {
+    return to_f16(static_cast<float>(x));
   } else {
     return static_cast<T>(x);
   }
@@ -202,14 +205,21 @@ inline void expect(bool condition, const std::string& message) {
 bool close(double actual, double expected, double relative, double absolute);
 std::string mismatch(const std::string& what, size_t i, double actual, double expected);
 
-/// Compares each element with reference(i).
+/// Half of the smallest number of T, by which a rounding to it may be off where the relative roundoff does not hold; no two
+/// numbers of T are as close.
+template <typename T>
+constexpr double UNDERFLOW_ROUNDOFF = 0;
+template <>
+constexpr double UNDERFLOW_ROUNDOFF<f16> = 0x1p-25;
+
+/// Compares each element with reference(i); below the normal range of T its own rounding is allowed too.
 template <typename T, typename F>
 void expect_close(const std::string& what, const Array<T>& actual, F&& reference, double relative, double absolute) {
   size_t wrong = 0;
   std::string message;
   for (size_t i = 0; i < actual.size(); ++i) {
     const double expected = reference(i);
-    if (!close(actual.value(i), expected, relative, absolute) && ++wrong <= 3) {
+    if (!close(actual.value(i), expected, relative, absolute + UNDERFLOW_ROUNDOFF<T>) && ++wrong <= 3) {
       message += mismatch(what, i, actual.value(i), expected);
     }
   }

@@ -195,5 +195,7 @@ void all_forward() {
 
 TEST(layer_norm_forward_f32) { all_forward<float>(); }
 TEST(layer_norm_forward_bf16) { all_forward<bf16>(); }
+TEST(layer_norm_forward_f16) { all_forward<f16>(); }
 TEST(layer_norm_backward_f32) { all_backward<float>(); }
 TEST(layer_norm_backward_bf16) { all_backward<bf16>(); }
+TEST(layer_norm_backward_f16) { all_backward<f16>(); }

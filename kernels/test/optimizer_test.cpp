@@ -56,11 +56,12 @@ void norm(const Array<float>& gradients, const Array<Chunk>& chunks, Array<StepC
   launch("gradient_norm_finish", dim3(1), dim3(1024), 0, partials, static_cast<int>(chunks.size()), control);
 }
 
-struct Weights {
+template <typename T>
+struct WeightsIn {
   Array<float> w, m, v;
-  Array<bf16> compute;
+  Array<T> compute;
 
-  explicit Weights(uint64_t seed)
+  explicit WeightsIn(uint64_t seed)
       : w(uniform<float>(COUNT, -2, 2, seed)),
         m(uniform<float>(COUNT, -0.1, 0.1, seed + 1)),
         v(uniform<float>(COUNT, 0, 0.01, seed + 2)),
@@ -68,10 +69,11 @@ struct Weights {
 
   void update(const Array<float>& gradients, const Array<Chunk>& chunks, Array<StepControl>& control, bool stochastic) {
     launch("adamw_count", dim3(1), dim3(1), 0, BETA1, BETA2, control);
-    launch("adamw", dim3(static_cast<unsigned>(chunks.size())), dim3(256), 0, w, gradients, m, v, compute, chunks, BETA1,
+    launch(std::is_same_v<T, f16> ? "adamw_f16" : "adamw", dim3(static_cast<unsigned>(chunks.size())), dim3(256), 0, w, gradients, m, v, compute, chunks, BETA1,
            BETA2, EPSILON, DECAY, stochastic ? 1 : 0, control);
   }
 };
+using Weights = WeightsIn<bf16>;
 
 }  // namespace
 
@@ -131,15 +133,18 @@ TEST(optimizer_skips_and_halts) {
   }
 }
 
-TEST(optimizer_adamw) {
+namespace {
+
+template <typename T>
+void adamw() {
   const Array<Chunk> chunks = chunks_of_ranges();
   for (const uint64_t updates : {0, 1, 99999}) {
     Array<StepControl> control = step_control();
     control[0].updates = updates;
     control[0].gradient_factor = 0.25f;
     const Array<float> gradients = with_bad_padding(uniform<float>(COUNT, -1, 1, 9), chunks);
-    Weights weights(3);
-    const Weights before(3);
+    WeightsIn<T> weights(3);
+    const WeightsIn<T> before(3);
     weights.update(gradients, chunks, control, false);
     expect(control[0].updates == updates + 1, "count of updates");
     const double correction1 = 1 - std::pow(static_cast<double>(BETA1), updates + 1.0);
@@ -163,9 +168,55 @@ TEST(optimizer_adamw) {
     expect_close("m", weights.m, [&](size_t i) { return m[i]; }, 3e-7, 3e-8);
     expect_close("v", weights.v, [&](size_t i) { return v[i]; }, 5e-7, 1e-12);
     expect_close("compute", weights.compute, [&](size_t i) {
-      return chunk_of(chunks, i) == nullptr ? NAN : static_cast<double>(to_float(to_bf16(weights.w[i])));
+      return chunk_of(chunks, i) == nullptr ? NAN : static_cast<double>(to_float(from_float<T>(weights.w[i])));
     }, 0, 0);
   }
+}
+
+}  // namespace
+
+TEST(optimizer_adamw) {
+  adamw<bf16>();
+  adamw<f16>();
+}
+
+/// GradScaler's rules: growth after two good steps, backing off after an overflow, halting below the lowest scale.
+TEST(optimizer_loss_scale) {
+  const Array<Chunk> chunks = chunks_of_ranges();
+  const Array<float> good = uniform<float>(COUNT, -1, 1, 1);
+  Array<float> bad = good.copy();
+  bad.set(126, INFINITY);
+  Array<StepControl> control = step_control();
+  control[0].dynamic_scale = 4;
+  control[0].growth_factor = 2;
+  control[0].backoff_factor = 0.5f;
+  control[0].growth_interval = 2;
+  control[0].lowest_scale = 2;
+  const struct {
+    bool good;
+    float scale;
+    unsigned good_steps;
+    unsigned halted;
+  } steps[] = {{true, 4, 1, 0}, {true, 8, 0, 0}, {true, 8, 1, 0},  {false, 4, 0, 0}, {false, 2, 0, 0},
+               {true, 2, 1, 0}, {false, 1, 0, 1}, {true, 1, 0, 1}, {false, 1, 0, 1}};
+  float scale = 4;
+  unsigned halted = 0;
+  for (const auto& step : steps) {
+    norm(step.good ? good : bad, chunks, control);
+    const StepControl& c = control[0];
+    expect(c.dynamic_scale == step.scale && c.good_steps == step.good_steps, "scale " + std::to_string(c.dynamic_scale));
+    expect(c.halted == step.halted, "halted");
+    expect(c.skipped == (step.good && halted == 0 ? 0u : 1u), "skipped");
+    expect(close(c.gradient_factor, 1 / scale, 1e-7, 0), "a factor that is not of the step's own scale");
+    scale = step.scale;
+    halted = step.halted;
+  }
+  control = step_control();
+  control[0].dynamic_scale = 0x1p127f;
+  control[0].growth_factor = 2;
+  control[0].growth_interval = 1;
+  norm(good, chunks, control);
+  expect(control[0].dynamic_scale == 0x1p127f && control[0].good_steps == 0, "grown beyond float");
 }
 
 /// Without a copy to compute with.

@@ -17,12 +17,16 @@ template <typename T>
 constexpr const char* SUFFIX = "_f32";
 template <>
 constexpr const char* SUFFIX<bf16> = "_bf16";
+template <>
+constexpr const char* SUFFIX<f16> = "_f16";
 
 /// Half a unit in the last place of T, relative.
 template <typename T>
 constexpr double ROUNDOFF = 0x1p-24;
 template <>
 constexpr double ROUNDOFF<bf16> = 0x1p-8;
+template <>
+constexpr double ROUNDOFF<f16> = 0x1p-11;
 
 /// Name of a kernel for rows of this width.
 template <typename T>
@@ -42,6 +46,7 @@ inline Array<StepControl> step_control() {
   control[0].learning_rate = 1e-2f;
   control[0].loss_scale = 1.0f;
   control[0].loss_gradient_scale = 0.25f;
+  control[0].dynamic_scale = 1.0f;
   control[0].clip_factor = 1.0f;
   control[0].gradient_factor = 1.0f;
   return control;

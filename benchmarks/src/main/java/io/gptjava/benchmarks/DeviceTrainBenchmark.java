@@ -98,7 +98,7 @@ public final class DeviceTrainBenchmark {
     return OptionalDouble.of(Timing.of(rates).median());
   }
 
-  /** Values in [−1, 1): their upper halves are random bf16 too. */
+  /** Values in [−1, 1). */
   private static Tensor random(Backend backend, DType type, int size, long seed) {
     Memory memory = backend.allocate("benchmark", (long) size * size * type.bytes());
     Tensor tensor = Tensor.of(memory, 0, type, size, size);
@@ -108,10 +108,13 @@ public final class DeviceTrainBenchmark {
       short[] halves = new short[size];
       for (int i = 0; i < size; i++) {
         values[i] = 2 * random.nextFloat() - 1;
-        halves[i] = (short) (Float.floatToRawIntBits(values[i]) >>> 16);
+        halves[i] =
+            type == DType.F16
+                ? Float.floatToFloat16(values[i])
+                : (short) (Float.floatToRawIntBits(values[i]) >>> 16); // a random bf16
       }
       MemorySegment host =
-          type == DType.BF16 ? MemorySegment.ofArray(halves) : MemorySegment.ofArray(values);
+          type == DType.F32 ? MemorySegment.ofArray(values) : MemorySegment.ofArray(halves);
       backend.upload(host, tensor.slice(row, row + 1));
     }
     return tensor;

@@ -280,8 +280,9 @@ public interface Ops {
    * Output head and mean cross-entropy as one op, in chunks of rows: {@code logits = x · weightᵀ}
    * over the first {@code vocabulary} columns, {@code losses[n] = logSumExp(logits[n]) −
    * logits[n][targets[n]]} (0 where ignored), {@code dLogits = (softmax − onehot) · lossScale /
-   * targetCount} (see {@link StepInputs}). Adds Σ losses to the step's loss. With both gradients
-   * null it computes the loss only.
+   * targetCount} (see {@link StepInputs}; times the dynamic scale of {@link
+   * StepControl#scaleLoss}). Adds Σ losses to the step's loss. With both gradients null it computes
+   * the loss only.
    *
    * @param x (N, C)
    * @param weight (V', C): token embedding layout; rows from {@code vocabulary} on are padding
@@ -324,8 +325,8 @@ public interface Ops {
   // ---- optimizer ----------------------------------------------------------------------------
 
   /**
-   * L2 norm over all gradients, accumulated in more than fp32's precision; leaves norm, clip factor
-   * and skip flag in the {@link StepControl}.
+   * L2 norm over all gradients, accumulated in more than fp32's precision; leaves norm, clip
+   * factor, skip flag and the next dynamic loss scale in the {@link StepControl}.
    */
   void globalGradientNorm(OptimizerState state);
 

@@ -33,6 +33,17 @@ public interface StepControl {
    */
   void haltAfterSkip(boolean halt);
 
+  /**
+   * Scales the loss dynamically from the next step on, beside {@link StepInputs#lossScale}: {@link
+   * Ops#headCrossEntropy} multiplies its gradients by the scale, {@link Ops#globalGradientNorm}
+   * takes it out again before it clips, and then decides on the scale of the next step. A step
+   * skipped for an overflow halts a run only if its scale is exhausted, then even if {@link
+   * #haltAfterSkip} is off; the scale stays while halted. {@link LossScaling#OFF} at first.
+   *
+   * @param from the scale to begin with: {@link LossScale#INITIAL}, or a checkpoint's
+   */
+  void scaleLoss(LossScaling scaling, LossScale from);
+
   /** Waits for the ops issued so far and returns the step's results. */
   StepOutputs read();
 

@@ -7,7 +7,8 @@ package io.gptjava.core;
  * @param step optimizer step from 0: the step word of the dropout streams
  * @param learningRate learning rate of this step
  * @param clipNorm largest global gradient norm; 0 for no clipping
- * @param lossScale factor on the loss before backward, 1 unless mixed precision needs it
+ * @param lossScale constant factor on the loss before backward, 1 for none; dynamic scaling is the
+ *     {@link StepControl}'s
  * @param targetCount non-ignored targets in the whole global batch: the loss and its gradient
  *     divide by it
  */

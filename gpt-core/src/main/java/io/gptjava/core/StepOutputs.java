@@ -9,6 +9,13 @@ package io.gptjava.core;
  * @param clipFactor what the optimizer multiplied the gradients by, 1 when not clipped
  * @param skipped whether the optimizer wrote nothing because the norm was not finite
  * @param updates optimizer updates made so far: the t of Adam's bias correction
+ * @param lossScale the dynamic loss scale that the next step begins with; {@link LossScale#NONE}
+ *     while the loss is not scaled dynamically
  */
 public record StepOutputs(
-    double loss, double gradientNorm, float clipFactor, boolean skipped, long updates) {}
+    double loss,
+    double gradientNorm,
+    float clipFactor,
+    boolean skipped,
+    long updates,
+    LossScale lossScale) {}

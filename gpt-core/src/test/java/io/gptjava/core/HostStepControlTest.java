@@ -68,6 +68,45 @@ final class HostStepControlTest {
   }
 
   @Test
+  void dynamicScaleIsTakenOutAndFollowsEachStep() {
+    control.scaleLoss(new LossScaling(2, 0.5f, 2, 0x1p-14f), new LossScale(64, 0));
+    control.begin(inputs(1, 1, 16));
+    assertEquals(4, control.lossGradientScale());
+    control.gradientNorm(640);
+    assertEquals(10, control.read().gradientNorm());
+    assertEquals(control.read().clipFactor() / 64, control.gradientFactor());
+    assertEquals(new LossScale(64, 1), control.read().lossScale());
+    control.begin(inputs(1, 1, 16));
+    control.gradientNorm(640);
+    assertEquals(1f / 64, control.gradientFactor() / control.read().clipFactor());
+    assertEquals(new LossScale(128, 0), control.read().lossScale());
+    control.begin(inputs(1, 1, 16));
+    control.gradientNorm(Double.POSITIVE_INFINITY);
+    assertTrue(control.read().skipped());
+    assertEquals(new LossScale(64, 0), control.read().lossScale());
+  }
+
+  @Test
+  void anOverflowHaltsOnlyBelowTheLowestScale() {
+    control.haltAfterSkip(true);
+    control.scaleLoss(new LossScaling(2, 0.5f, 2, 1), new LossScale(2, 0));
+    for (float after : new float[] {1, 0.5f}) {
+      control.begin(inputs(1, 1, 16));
+      control.gradientNorm(Double.NaN);
+      assertEquals(new LossScale(after, 0), control.read().lossScale());
+    }
+    control.begin(inputs(1, 1, 16));
+    control.gradientNorm(1);
+    assertTrue(control.read().skipped(), "halted");
+    assertEquals(new LossScale(0.5f, 0), control.read().lossScale(), "as it was");
+    control.restoreUpdates(0);
+    control.begin(inputs(1, 1, 16));
+    control.gradientNorm(1);
+    assertFalse(control.read().skipped());
+    assertEquals(new LossScale(0.5f, 1), control.read().lossScale());
+  }
+
+  @Test
   void updatesGoOnFromWhereTheyWere() {
     control.restoreUpdates(41);
     assertEquals(42, control.nextUpdate());

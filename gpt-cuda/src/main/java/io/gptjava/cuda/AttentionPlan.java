@@ -7,8 +7,8 @@ import java.util.Set;
 
 /**
  * The kernels that serve one dtype and head size, with or without dropout, and how they are
- * launched: those on tensor cores for bf16 and the usual head sizes, the plain ones otherwise.
- * Launch shapes are those of {@code kernels/include/attention_kernels.cuh} and {@code
+ * launched: those on tensor cores for 16-bit types and the usual head sizes, the plain ones
+ * otherwise. Launch shapes are those of {@code kernels/include/attention_kernels.cuh} and {@code
  * kernels/src/attention_plain.cu}.
  */
 final class AttentionPlan {
@@ -32,7 +32,7 @@ final class AttentionPlan {
   AttentionPlan(CudaDevice device, Key key) {
     this.key = key;
     int size = key.headSize();
-    plain = key.dtype() != DType.BF16 || !TENSOR_CORE_SIZES.contains(size);
+    plain = key.dtype() == DType.F32 || !TENSOR_CORE_SIZES.contains(size);
     String suffix = CudaOperands.suffix(key.dtype());
     String name =
         plain

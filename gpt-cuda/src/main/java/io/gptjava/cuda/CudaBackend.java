@@ -88,7 +88,7 @@ public final class CudaBackend implements Backend {
 
   @Override
   public Set<Precision> precisions() {
-    return EnumSet.of(tf32 ? Precision.TF32 : Precision.FP32, Precision.BF16);
+    return EnumSet.of(tf32 ? Precision.TF32 : Precision.FP32, Precision.BF16, Precision.FP16);
   }
 
   @Override

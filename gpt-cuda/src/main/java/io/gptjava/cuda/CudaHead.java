@@ -122,7 +122,7 @@ final class CudaHead {
     return Math.toIntExact(matrix.size(0));
   }
 
-  /** Sized for F32 logits: bf16 ones fit twice as many rows. */
+  /** Sized for F32 logits: 16-bit ones fit twice as many rows. */
   long headCrossEntropyWorkspace(long rows, int width, int paddedVocabulary, long budget) {
     long rowBytes = (long) stride(paddedVocabulary, DType.F32) * Float.BYTES;
     return evenChunk(rows, budget / rowBytes) * rowBytes;

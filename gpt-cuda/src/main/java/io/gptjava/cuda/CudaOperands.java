@@ -11,10 +11,12 @@ import java.util.Arrays;
 final class CudaOperands {
   private CudaOperands() {}
 
-  /** The dtype of a tensor that kernels take as activations or weights: F32 or BF16. */
+  /** The dtype of a tensor that kernels take as activations or weights: F32, BF16 or F16. */
   static DType floatType(String name, Tensor tensor) {
-    if (tensor.dtype() != DType.F32 && tensor.dtype() != DType.BF16) {
-      throw new IllegalArgumentException(name + " is " + tensor + ", expected F32 or BF16");
+    if (tensor.dtype() != DType.F32
+        && tensor.dtype() != DType.BF16
+        && tensor.dtype() != DType.F16) {
+      throw new IllegalArgumentException(name + " is " + tensor + ", expected F32, BF16 or F16");
     }
     return tensor.dtype();
   }
@@ -87,11 +89,12 @@ final class CudaOperands {
     }
   }
 
-  /** Ending of the names of a dtype's kernels: {@code _f32} or {@code _bf16}. */
+  /** Ending of the names of a dtype's kernels: {@code _f32}, {@code _bf16} or {@code _f16}. */
   static String suffix(DType dtype) {
     return switch (dtype) {
       case F32 -> "_f32";
       case BF16 -> "_bf16";
+      case F16 -> "_f16";
       default -> throw new IllegalArgumentException("no kernels for " + dtype);
     };
   }

@@ -36,8 +36,8 @@ final class CudaOptimizer implements AutoCloseable {
   /**
    * The optimizer's ops on a device.
    *
-   * @param stochasticRounding whether copies of the weights to compute with are rounded up or down
-   *     by chance, in proportion, instead of to nearest
+   * @param stochasticRounding whether bf16 copies of the weights to compute with are rounded up or
+   *     down by chance, in proportion, instead of to nearest
    */
   CudaOptimizer(CudaDevice device, CudaStepControl control, boolean stochasticRounding) {
     this.device = device;
@@ -72,7 +72,7 @@ final class CudaOptimizer implements AutoCloseable {
         .address(control.address())
         .launch(1, 1, 1, 1, 0);
     device
-        .kernel("adamw")
+        .kernel(computesIn(state, DType.F16) ? "adamw_f16" : "adamw")
         .pointer(state.parameters())
         .pointer(state.gradients())
         .pointer(state.firstMoment())
@@ -88,13 +88,21 @@ final class CudaOptimizer implements AutoCloseable {
         .launch(chunks.count, 1, 1, THREADS, 0);
   }
 
+  private static boolean computesIn(OptimizerState state, DType type) {
+    return state.computeOrNull() != null && state.computeOrNull().dtype() == type;
+  }
+
   private static void check(OptimizerState state) {
     long count = state.parameters().count();
     CudaOperands.f32("parameters", state.parameters(), count);
     CudaOperands.f32("gradients", state.gradients(), count);
     CudaOperands.f32("firstMoment", state.firstMoment(), count);
     CudaOperands.f32("secondMoment", state.secondMoment(), count);
-    CudaOperands.vectorOrNull("compute", state.computeOrNull(), DType.BF16, count);
+    CudaOperands.vectorOrNull(
+        "compute",
+        state.computeOrNull(),
+        computesIn(state, DType.F16) ? DType.F16 : DType.BF16,
+        count);
     long addresses =
         state.parameters().address()
             | state.gradients().address()

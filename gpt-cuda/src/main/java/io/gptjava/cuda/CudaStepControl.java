@@ -1,5 +1,7 @@
 package io.gptjava.cuda;
 
+import io.gptjava.core.LossScale;
+import io.gptjava.core.LossScaling;
 import io.gptjava.core.StepControl;
 import io.gptjava.core.StepInputs;
 import io.gptjava.core.StepOutputs;
@@ -34,6 +36,13 @@ final class CudaStepControl implements StepControl, AutoCloseable {
   private static final int UPDATES = 64;
   private static final int HALT_AFTER_SKIP = 80;
   private static final int HALTED = 84;
+  private static final int DYNAMIC_SCALE = 88;
+  private static final int GOOD_STEPS = 92;
+  private static final int GROWTH_FACTOR = 96;
+  private static final int BACKOFF_FACTOR = 100;
+  private static final int GROWTH_INTERVAL = 104;
+  private static final int LOWEST_SCALE = 108;
+  private static final int SCALING_END = 112;
 
   private static final int BEGIN_BYTES = 64;
 
@@ -59,6 +68,7 @@ final class CudaStepControl implements StepControl, AutoCloseable {
     results = new PinnedRing(device, "step results", MOST_PENDING, BYTES);
     device.stream().zero(memory.address(), BYTES);
     begin(new StepInputs(0, 0, 0, 0, 1, 1));
+    scaleLoss(LossScaling.OFF, LossScale.NONE);
   }
 
   /** Where kernels find the structure. */
@@ -106,6 +116,18 @@ final class CudaStepControl implements StepControl, AutoCloseable {
     sendFlag(halt, HALT_AFTER_SKIP);
   }
 
+  @Override
+  public void scaleLoss(LossScaling scaling, LossScale from) {
+    MemorySegment slot = uploads.take(SCALING_END - DYNAMIC_SCALE);
+    slot.set(FLOAT, 0, from.value());
+    slot.set(INT, GOOD_STEPS - DYNAMIC_SCALE, from.goodSteps());
+    slot.set(FLOAT, GROWTH_FACTOR - DYNAMIC_SCALE, scaling.growthFactor());
+    slot.set(FLOAT, BACKOFF_FACTOR - DYNAMIC_SCALE, scaling.backoffFactor());
+    slot.set(INT, GROWTH_INTERVAL - DYNAMIC_SCALE, scaling.growthInterval());
+    slot.set(FLOAT, LOWEST_SCALE - DYNAMIC_SCALE, scaling.lowest());
+    send(slot, DYNAMIC_SCALE);
+  }
+
   private void sendFlag(boolean flag, long offset) {
     MemorySegment slot = uploads.take(Integer.BYTES);
     slot.set(INT, 0, flag ? 1 : 0);
@@ -138,7 +160,8 @@ final class CudaStepControl implements StepControl, AutoCloseable {
         r.get(DOUBLE, GRADIENT_NORM),
         r.get(FLOAT, CLIP_FACTOR),
         r.get(INT, SKIPPED) != 0,
-        r.get(LONG, UPDATES));
+        r.get(LONG, UPDATES),
+        new LossScale(r.get(FLOAT, DYNAMIC_SCALE), r.get(INT, GOOD_STEPS)));
   }
 
   @Override

@@ -31,10 +31,10 @@ final class CudaBackendTest {
       assertEquals("cuda", backend.name());
       assertTrue(backend.asynchronous());
       assertTrue(backend.description().contains("cuBLASLt"), backend.description());
-      assertEquals(Set.of(Precision.FP32, Precision.BF16), backend.precisions());
+      assertEquals(Set.of(Precision.FP32, Precision.BF16, Precision.FP16), backend.precisions());
     }
     try (Backend backend = new CudaBackend(options.withTf32(true))) {
-      assertEquals(Set.of(Precision.TF32, Precision.BF16), backend.precisions());
+      assertEquals(Set.of(Precision.TF32, Precision.BF16, Precision.FP16), backend.precisions());
     }
   }
 

@@ -2,6 +2,8 @@ package io.gptjava.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.gptjava.core.LossScale;
+import io.gptjava.core.LossScaling;
 import io.gptjava.core.StepControl;
 import io.gptjava.core.StepInputs;
 import io.gptjava.core.StepOutputs;
@@ -41,6 +43,7 @@ final class CudaStepControlTest {
       control.haltAfterSkip(true);
       control.begin(new StepInputs(0x1234_5678_9ABCL, 7, 1e-3f, 0.5f, 8, 40));
       control.microBatch(3);
+      control.scaleLoss(new LossScaling(2, 0.5f, 2000, 0.25f), new LossScale(4096, 17));
       MemorySegment s = read(device, control, arena);
       assertEquals(0x1234_5678_9ABCL, s.get(ValueLayout.JAVA_LONG, 0));
       assertEquals(7, s.get(ValueLayout.JAVA_INT, 8));
@@ -57,6 +60,13 @@ final class CudaStepControlTest {
       assertEquals(0x1_0000_0002L, s.get(ValueLayout.JAVA_LONG, 64));
       assertEquals(1, s.get(ValueLayout.JAVA_INT, 80));
       assertEquals(0, s.get(ValueLayout.JAVA_INT, 84));
+      assertEquals(4096, s.get(ValueLayout.JAVA_FLOAT, 88));
+      assertEquals(17, s.get(ValueLayout.JAVA_INT, 92));
+      assertEquals(2, s.get(ValueLayout.JAVA_FLOAT, 96));
+      assertEquals(0.5f, s.get(ValueLayout.JAVA_FLOAT, 100));
+      assertEquals(2000, s.get(ValueLayout.JAVA_INT, 104));
+      assertEquals(0.25f, s.get(ValueLayout.JAVA_FLOAT, 108));
+      assertEquals(new LossScale(4096, 17), control.read().lossScale());
     }
   }
 
@@ -67,7 +77,8 @@ final class CudaStepControlTest {
         Arena arena = Arena.ofConfined()) {
       control.begin(new StepInputs(1, 0, 1, 1, 1, 0));
       assertEquals(0, read(device, control, arena).get(ValueLayout.JAVA_FLOAT, 28));
-      assertEquals(new StepOutputs(Double.NaN, Double.NaN, 1, false, 0), control.read());
+      assertEquals(
+          new StepOutputs(Double.NaN, Double.NaN, 1, false, 0, LossScale.NONE), control.read());
     }
   }
 
@@ -88,7 +99,7 @@ final class CudaStepControlTest {
         if (pending.size() == StepControl.MOST_PENDING) {
           for (int i = 0; i < pending.size(); i++) {
             int which = step - pending.size() + 1 + i;
-            StepOutputs expected = new StepOutputs(3, which, 1, false, 0);
+            StepOutputs expected = new StepOutputs(3, which, 1, false, 0, LossScale.NONE);
             assertEquals(expected, pending.get(i).get());
           }
           pending.clear();

@@ -41,6 +41,19 @@ final class JCudaContractTest {
   }
 
   @Nested
+  final class HeadInFp16 extends HeadContract {
+    @Override
+    protected Backend open() {
+      return JCudaContractTest.open();
+    }
+
+    @Override
+    protected DType type() {
+      return DType.F16;
+    }
+  }
+
+  @Nested
   final class HeadInBf16 extends HeadContract {
     @Override
     protected Backend open() {

@@ -51,6 +51,7 @@ public final class Trainer implements AutoCloseable {
   private final Runnable optimizerStep;
   private final Evaluator evaluator;
   private final NonFiniteFinder nonFinite;
+  private final LossScaler lossScaler;
   private final Decoder decoder;
   private final String device;
   private final int stepsAhead;
@@ -138,6 +139,7 @@ public final class Trainer implements AutoCloseable {
     validationLoss = setup.validationLoss;
     savedStep = state.step();
     control.restoreUpdates(state.updates());
+    lossScaler = new LossScaler(config.precision(), control, state.lossScale());
     control.haltAfterSkip(config.keep().onNan() == OnNan.STOP);
   }
 
@@ -212,9 +214,10 @@ public final class Trainer implements AutoCloseable {
     while (issued.size() > left) {
       IssuedStep step = issued.remove();
       StepOutputs outputs = step.outputs().get();
+      lossScaler.follow(step.number(), outputs).ifPresent(this::emit);
       checkFinite(step, outputs);
       if (issued.isEmpty()) {
-        state = state.withUpdates(outputs.updates());
+        state = state.withUpdates(outputs.updates(), lossScaler.scale());
       }
       report(step, outputs);
     }
@@ -277,12 +280,18 @@ public final class Trainer implements AutoCloseable {
   /**
    * A step whose norm is not finite has updated nothing, and when that ends the run neither have
    * those behind it: keep the weights of the last good step and stop, or drop the step and go on.
+   * Where the loss is scaled, such steps are dropped until the scale is exhausted; that ends the
+   * run.
    */
   private void checkFinite(IssuedStep step, StepOutputs outputs) {
     if (!outputs.skipped()) {
       droppedInARow = 0;
       return;
     }
+    if (lossScaler.excuses(outputs)) {
+      return;
+    }
+    boolean exhausted = lossScaler.exhausted(outputs);
     String message =
         "step %d: %s is not finite (loss %s, gradient norm %s; %s)"
             .formatted(
@@ -292,13 +301,16 @@ public final class Trainer implements AutoCloseable {
                 outputs.gradientNorm(),
                 data(step.before()));
     boolean intact = nonFinite.weightsAreFinite();
-    if (intact && config.keep().onNan() == OnNan.ROLLBACK && ++droppedInARow < MOST_DROPPED) {
+    if (intact
+        && !exhausted
+        && config.keep().onNan() == OnNan.ROLLBACK
+        && ++droppedInARow < MOST_DROPPED) {
       emit(new TrainingEvent.Warning(step.number(), message + "; its update was dropped"));
       return;
     }
     emit(new TrainingEvent.Warning(step.number(), message));
     issued.clear();
-    state = step.before();
+    state = step.before().withUpdates(outputs.updates(), lossScaler.scale());
     if (intact) {
       save();
     }
@@ -308,7 +320,10 @@ public final class Trainer implements AutoCloseable {
             + (intact
                 ? "\nthe weights before it are finite"
                 : "\nthe weights are no longer finite either: go back to an earlier checkpoint")
-            + "; lower --lr, set --clip-norm 1, or use --on-nan rollback to drop such steps");
+            + (exhausted
+                ? "; the loss scale fell to %s without helping: lower --lr, set --clip-norm 1, or use --precision bf16"
+                    .formatted(outputs.lossScale().value())
+                : "; lower --lr, set --clip-norm 1, or use --on-nan rollback to drop such steps"));
   }
 
   /** The data of the step that begins in a state. */

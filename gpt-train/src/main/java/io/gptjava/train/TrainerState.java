@@ -1,5 +1,7 @@
 package io.gptjava.train;
 
+import io.gptjava.core.LossScale;
+
 /**
  * Where a run stands: with parameters and moments, all that a checkpoint needs. Random streams and
  * data order are functions of seed, step and epoch, so there is no generator state.
@@ -12,6 +14,8 @@ package io.gptjava.train;
  * @param bestLoss lowest validation loss so far; NaN before the first evaluation
  * @param bestStep steps done when it was found; −1 for none
  * @param evaluationsWithoutImprovement since the best
+ * @param lossScale dynamic loss scale of the next step; in a precision that has none it is carried
+ *     along
  */
 public record TrainerState(
     long step,
@@ -21,9 +25,11 @@ public record TrainerState(
     long updates,
     double bestLoss,
     long bestStep,
-    int evaluationsWithoutImprovement) {
+    int evaluationsWithoutImprovement,
+    LossScale lossScale) {
   /** A run that has not begun. */
-  public static final TrainerState START = new TrainerState(0, 0, 0, 0, 0, Double.NaN, -1, 0);
+  public static final TrainerState START =
+      new TrainerState(0, 0, 0, 0, 0, Double.NaN, -1, 0, LossScale.INITIAL);
 
   /** Whether the last step was the last of its epoch. */
   public boolean atEpochEnd() {
@@ -52,13 +58,22 @@ public record TrainerState(
         updates + 1,
         bestLoss,
         bestStep,
-        evaluationsWithoutImprovement);
+        evaluationsWithoutImprovement,
+        lossScale);
   }
 
-  /** The same with what the optimizer counted. */
-  TrainerState withUpdates(long newUpdates) {
+  /** The same with what the optimizer counted and where it left the loss scale. */
+  TrainerState withUpdates(long newUpdates, LossScale newLossScale) {
     return new TrainerState(
-        step, epoch, batch, tokens, newUpdates, bestLoss, bestStep, evaluationsWithoutImprovement);
+        step,
+        epoch,
+        batch,
+        tokens,
+        newUpdates,
+        bestLoss,
+        bestStep,
+        evaluationsWithoutImprovement,
+        newLossScale);
   }
 
   /** The state after an evaluation. */
@@ -72,6 +87,7 @@ public record TrainerState(
         updates,
         better ? validationLoss : bestLoss,
         better ? step : bestStep,
-        better ? 0 : evaluationsWithoutImprovement + 1);
+        better ? 0 : evaluationsWithoutImprovement + 1,
+        lossScale);
   }
 }

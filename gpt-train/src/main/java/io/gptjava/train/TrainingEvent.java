@@ -34,7 +34,8 @@ public sealed interface TrainingEvent {
    * @param loss mean over the step's tokens, before the update
    * @param learningRate that the update used
    * @param gradientNorm global norm before clipping
-   * @param skipped whether the update was skipped because the norm was not finite
+   * @param skipped whether the update was skipped because the norm was not finite; in fp16 now and
+   *     then a matter of course, see {@link LossScaled}
    * @param tokens trained on so far, this step included
    * @param milliseconds that the step took
    * @param tokensPerSecond of this step
@@ -85,6 +86,16 @@ public sealed interface TrainingEvent {
    * @param epoch from 1
    */
   record EpochEnded(long step, int epoch) implements TrainingEvent {}
+
+  /**
+   * The dynamic loss scale of fp16 has changed.
+   *
+   * @param step whose gradients decided it
+   * @param scale of the next step
+   * @param skipped whether those gradients overflowed, so that the step updated nothing; otherwise
+   *     the scale grew
+   */
+  record LossScaled(long step, float scale, boolean skipped) implements TrainingEvent {}
 
   /** Something the user should know that does not stop the run. */
   record Warning(long step, String message) implements TrainingEvent {}

@@ -67,7 +67,7 @@ final class CaseOperands {
     return uniform(type, -0.04f, 0.04f, shape);
   }
 
-  /** Uniform values in [low, high), of type F32 or BF16. */
+  /** Uniform values in [low, high), of type F32, BF16 or F16. */
   Tensor uniform(DType type, float low, float high, long... shape) {
     Tensor tensor = output(type, shape);
     int chunk = (int) Math.min(CHUNK, tensor.count());
@@ -75,6 +75,7 @@ final class CaseOperands {
         switch (type) {
           case F32 -> floats(chunk, low, high);
           case BF16 -> bf16(chunk, low, high);
+          case F16 -> f16(chunk, low, high);
           default -> throw new IllegalArgumentException("no random values of type " + type);
         };
     for (long from = 0; from < tensor.count(); from += chunk) {
@@ -99,6 +100,14 @@ final class CaseOperands {
     for (int i = 0; i < count; i++) {
       // Cut off, not rounded: any value will do.
       values[i] = (short) (Float.floatToRawIntBits(low + (high - low) * uniform[i]) >>> 16);
+    }
+    return MemorySegment.ofArray(values);
+  }
+
+  private MemorySegment f16(int count, float low, float high) {
+    short[] values = new short[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = Float.floatToFloat16(low + (high - low) * uniform[i]);
     }
     return MemorySegment.ofArray(values);
   }

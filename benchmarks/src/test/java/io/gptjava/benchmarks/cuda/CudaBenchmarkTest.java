@@ -20,20 +20,24 @@ import io.gptjava.core.GptConfig;
 import io.gptjava.core.Precision;
 import io.gptjava.core.reference.ReferenceBackend;
 import io.gptjava.cuda.CudaBackend;
+import java.util.Locale;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** The benchmarks on CUDA with tiny sizes: that they run and count; on the emulator, no timings. */
 class CudaBenchmarkTest {
   private static final GptConfig MODEL = new GptConfig(301, 16, 64, 2, 2, 0.1f, true, true);
 
-  @Test
-  void everyOpIsTimedByDeviceEvents() {
+  @ParameterizedTest
+  @EnumSource(names = {"BF16", "F16"})
+  void everyOpIsTimedByDeviceEvents(DType type) {
     BackendOptions options = CudaEmulator.options();
     KernelBenchmarkResult result =
         KernelBenchmark.run(
             () -> new CudaBackend(options),
-            KernelBenchmark.Settings.quick(new KernelShapes(MODEL, DType.BF16, 2, 16), 3),
+            KernelBenchmark.Settings.quick(new KernelShapes(MODEL, type, 2, 16), 3),
             "test",
             Optional.empty());
     assertEquals("device events", result.method());
@@ -42,10 +46,11 @@ class CudaBenchmarkTest {
     assertTrue(result.kernels().stream().allMatch(kernel -> kernel.timing().median() >= 0));
   }
 
-  @Test
-  void trainingStepsAreTimedOneAhead() throws Exception {
+  @ParameterizedTest
+  @EnumSource(names = {"BF16", "FP16"})
+  void trainingStepsAreTimedOneAhead(Precision precision) throws Exception {
     TrainBenchmark.Settings settings =
-        new TrainBenchmark.Settings(MODEL, Precision.BF16, 2, 16, 2, 3, 1, 5);
+        new TrainBenchmark.Settings(MODEL, precision, 2, 16, 2, 3, 1, 5);
     DeviceTrainResult result;
     try (Backend backend = new CudaBackend(CudaEmulator.options())) {
       assertTrue(DeviceTrainBenchmark.suits(backend));
@@ -57,7 +62,8 @@ class CudaBenchmarkTest {
     assertEquals(Math.log(301), result.finalLoss(), 0.5);
     assertTrue(result.productPeak().orElseThrow() > 0);
     JsonNode json = new ObjectMapper().readTree(DeviceTrainReport.json(result).toString());
-    assertEquals("bf16", json.at("/settings/precision").asText());
+    assertEquals(
+        precision.name().toLowerCase(Locale.ROOT), json.at("/settings/precision").asText());
     assertEquals(32e3 / result.step().median(), json.path("tokens_per_second").asDouble(), 1e-6);
     assertEquals(
         json.path("mfu_product").asDouble() * json.path("product_tflops").asDouble(),

@@ -131,7 +131,7 @@ class CudaTrainingTest {
 
   /** The third step is the first that is replayed: everything is there by then. */
   @ParameterizedTest
-  @EnumSource(names = {"FP32", "BF16"})
+  @EnumSource(names = {"FP32", "BF16", "FP16"})
   void stepsAllocateNothing(Precision precision) {
     try (CudaBackend cuda = new CudaBackend(CudaEmulator.options())) {
       SmallTraining training = new SmallTraining(cuda, SmallTraining.GPT2, precision);

@@ -107,7 +107,11 @@ final class KernelBenchmarkTest {
       for (float value : values) {
         assertTrue(value != 0 && Math.abs(value) <= 0.04f);
       }
-      assertThrows(IllegalArgumentException.class, () -> operands.activations(DType.F16, 2));
+      var halves = operands.activations(DType.F16, 9).segment();
+      for (short half : halves.toArray(java.lang.foreign.ValueLayout.JAVA_SHORT)) {
+        assertTrue(half != 0 && Math.abs(Float.float16ToFloat(half)) <= 1);
+      }
+      assertThrows(IllegalArgumentException.class, () -> operands.activations(DType.I32, 2));
     }
   }
 

@@ -79,8 +79,14 @@ public record BackendChoice(String name, BackendOptions options, Precision preci
       if (!backend.precisions().contains(precision)) {
         throw new GptException(
             Failure.DEVICE,
-            "--precision %s: the %s backend computes in %s; use one of these"
-                .formatted(lower(precision), backend.name(), supported(backend)));
+            "--precision %s: the %s backend computes in %s; use one of these%s"
+                .formatted(
+                    lower(precision),
+                    backend.name(),
+                    supported(backend),
+                    precision == Precision.FP16
+                        ? "\nfp16 is for NVIDIA GPUs (--backend cuda); elsewhere bf16, where the processor has it, needs no loss scaling"
+                        : ""));
       }
       refuseCudaOptions(backend.name());
       return backend;

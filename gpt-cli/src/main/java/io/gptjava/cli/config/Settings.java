@@ -104,7 +104,10 @@ public final class Settings {
     t.add("clip-norm", NUMBER, "Largest global gradient norm. 0: no clipping.");
     t.add("clip-after-warmup", FLAG, "Begin to clip only after warm-up.");
     t.group = Group.NUMERICS;
-    t.choice("precision", List.of("fp32", "tf32", "bf16", "fp16"), "Number formats.");
+    t.choice(
+        "precision",
+        List.of("fp32", "tf32", "bf16", "fp16"),
+        "Number formats; fp16 scales the loss dynamically.");
     t.choice("cpu-matmul", List.of("vector", "onednn"), "Matrix products of the CPU backend.");
     t.choice(
         "recompute",

@@ -32,11 +32,15 @@ public final class Consoles {
     };
   }
 
-  /** A listener that prints warnings only. */
+  /** A listener that prints only warnings, and the steps that fp16 skipped. */
   public static TrainingListener quiet(PrintStream err) {
     return event -> {
       if (event instanceof TrainingEvent.Warning warning) {
         err.println("warning: " + warning.message());
+      } else if (event instanceof TrainingEvent.LossScaled scaled && scaled.skipped()) {
+        err.println(
+            "warning: step %d: gradients beyond fp16, its update was skipped; loss scale now %s"
+                .formatted(scaled.step(), scaled.scale()));
       }
     };
   }

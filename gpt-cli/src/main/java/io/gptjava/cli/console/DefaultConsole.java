@@ -53,6 +53,7 @@ final class DefaultConsole implements TrainingListener {
           line("  saved %s in %s".formatted(e.folder(), seconds(e.milliseconds())));
       case TrainingEvent.EpochEnded _ -> {}
       case TrainingEvent.Warning _ -> clear();
+      case TrainingEvent.LossScaled _ -> clear();
       case TrainingEvent.Ended e -> ended(e);
     }
   }

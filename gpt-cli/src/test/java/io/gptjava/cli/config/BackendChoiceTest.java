@@ -45,6 +45,16 @@ class BackendChoiceTest {
   }
 
   @Test
+  void cpuRefusesFp16AndNamesBf16() {
+    BackendChoice choice =
+        BackendChoice.of(settings("backend", "cpu", "precision", "fp16"), Map.of());
+    GptException e = assertThrows(GptException.class, () -> choice.open().close());
+    assertEquals(4, e.failure().exitCode());
+    assertTrue(e.getMessage().startsWith("--precision fp16: the cpu backend"), e.getMessage());
+    assertTrue(e.getMessage().contains("bf16"), e.getMessage());
+  }
+
+  @Test
   void unknownBackendIsRefused() {
     GptException e =
         assertThrows(

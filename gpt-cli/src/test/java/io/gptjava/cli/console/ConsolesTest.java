@@ -23,11 +23,19 @@ final class ConsolesTest {
           new TrainingEvent.Evaluated(0, 1, 9.8765, 9.5, 512, 3),
           new TrainingEvent.Sampled(0, 1, "Every effort\nmoves you"),
           new TrainingEvent.Warning(0, "look out"),
+          new TrainingEvent.LossScaled(0, 32_768, true),
+          new TrainingEvent.LossScaled(1, 65_536, false),
           step(1, 9.25),
           new TrainingEvent.Evaluated(1, 1, 8, Double.NaN, 1024, 3),
           new TrainingEvent.Saved(2, 1, Path.of("runs/x/checkpoints/000002"), 1500),
           new TrainingEvent.EpochEnded(1, 1),
           new TrainingEvent.Ended(1, "finished", 1024, 61));
+
+  private static final String WARNINGS =
+      """
+      warning: look out
+      warning: step 0: gradients beyond fp16, its update was skipped; loss scale now 32768.0
+      """;
 
   private static TrainingEvent.Step step(long step, double loss) {
     return new TrainingEvent.Step(step, 1, step, loss, 4e-4, 1, false, 512 * (step + 1), 100, 5120);
@@ -40,7 +48,7 @@ final class ConsolesTest {
   private String play(String style) {
     TrainingListener console = Consoles.text(style, print(out), print(err), false, 1);
     EVENTS.forEach(console::on);
-    assertEquals("warning: look out\n", err.toString(StandardCharsets.UTF_8));
+    assertEquals(WARNINGS, err.toString(StandardCharsets.UTF_8));
     return out.toString(StandardCharsets.UTF_8);
   }
 
@@ -144,6 +152,6 @@ final class ConsolesTest {
   void quietPrintsWarningsOnly() {
     TrainingListener console = Consoles.quiet(print(err));
     EVENTS.forEach(console::on);
-    assertEquals("warning: look out\n", err.toString(StandardCharsets.UTF_8));
+    assertEquals(WARNINGS, err.toString(StandardCharsets.UTF_8));
   }
 }

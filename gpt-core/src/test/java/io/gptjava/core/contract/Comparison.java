@@ -74,15 +74,14 @@ public final class Comparison {
   }
 
   /**
-   * Compares an output element by element; NaN and infinities must be where they are expected. A
-   * bf16 output may be off by its own rounding too.
+   * Compares an output element by element; NaN and infinities must be where they are expected. An
+   * output of a narrow type may be off by its own rounding too.
    *
    * @param tolerance of the value before it is stored
    */
   public Comparison within(String name, Tolerance tolerance) {
-    boolean narrow = actual.tensors().get(name).type() == DType.BF16;
-    assertWithin(
-        name, expected(name), actual(name), narrow ? Tolerance.storedAsBf16(tolerance) : tolerance);
+    DType type = actual.tensors().get(name).type();
+    assertWithin(name, expected(name), actual(name), Tolerance.storedAs(type, tolerance));
     return this;
   }
 

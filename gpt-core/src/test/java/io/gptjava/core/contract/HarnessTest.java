@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gptjava.core.Backend;
+import io.gptjava.core.DType;
 import io.gptjava.core.Tensor;
 import io.gptjava.core.reference.ReferenceBackend;
 import java.lang.foreign.ValueLayout;
@@ -81,12 +82,30 @@ final class HarnessTest extends OpContract {
   /** A stored bf16 may be off by its own rounding, not by a whole step of the last bit. */
   @Test
   void bf16MayBeOffByItsRoundingOnly() {
-    Tolerance tolerance = Tolerance.storedAsBf16(Tolerance.exact());
+    Tolerance tolerance = Tolerance.storedAs(DType.BF16, Tolerance.exact());
     Comparison.assertWithin("rounded", new float[] {1 + 0x1p-8f}, new float[] {1}, tolerance);
     float[] step = {1 + 0x1p-7f};
     assertThrows(
         AssertionError.class,
         () -> Comparison.assertWithin("step", new float[] {1}, step, tolerance));
+  }
+
+  /** fp16 too, and below its normal range by half of its smallest number. */
+  @Test
+  void fp16MayBeOffByItsRoundingOnly() {
+    Tolerance tolerance = Tolerance.storedAs(DType.F16, Tolerance.exact());
+    float[][] right = {{1 + 0x1p-11f, 1}, {0x1p-25f, 0}};
+    float[][] wrong = {{1 + 0x1p-10f, 1}, {0x1p-24f, 0}};
+    for (int i = 0; i < right.length; i++) {
+      float[] near = right[i];
+      float[] far = wrong[i];
+      Comparison.assertWithin("rounded", new float[] {near[0]}, new float[] {near[1]}, tolerance);
+      assertThrows(
+          AssertionError.class,
+          () ->
+              Comparison.assertWithin(
+                  "step", new float[] {far[1]}, new float[] {far[0]}, tolerance));
+    }
   }
 
   /** Nothing was written: every element is the poison still. */

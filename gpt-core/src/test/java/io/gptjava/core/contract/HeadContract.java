@@ -3,8 +3,11 @@ package io.gptjava.core.contract;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.gptjava.core.LossScale;
+import io.gptjava.core.LossScaling;
 import io.gptjava.core.Ops;
 import io.gptjava.core.StepInputs;
+import java.util.function.Consumer;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -33,12 +36,16 @@ public abstract class HeadContract extends OpContract {
   private static final class Magnitudes {
     final double[] dX;
     final double[] dWeight;
+    final double[] dXUnderflow; // Σ|weight| that a dLogit below the normal range of its type meets
+    final double[] dWeightUnderflow; // Σ|x|
     double logit;
     double largest;
 
     Magnitudes(Case z, float[] start) {
       dX = new double[z.n * z.c];
       dWeight = start == null ? new double[z.padded * z.c] : Data.doubles(Data.abs(start));
+      dXUnderflow = new double[dX.length];
+      dWeightUnderflow = new double[dWeight.length];
       double scale = (double) z.step.lossScale() / z.step.targetCount();
       double[] weights = new double[z.v];
       for (int row = 0; row < z.n; row++) {
@@ -61,6 +68,8 @@ public abstract class HeadContract extends OpContract {
           for (int c = 0; c < z.c; c++) {
             dX[row * z.c + c] += dLogit * Math.abs(z.weight[v * z.c + c]);
             dWeight[v * z.c + c] += dLogit * Math.abs(z.x[row * z.c + c]);
+            dXUnderflow[row * z.c + c] += Math.abs(z.weight[v * z.c + c]);
+            dWeightUnderflow[v * z.c + c] += Math.abs(z.x[row * z.c + c]);
           }
         }
       }
@@ -106,8 +115,35 @@ public abstract class HeadContract extends OpContract {
     Comparison comparison = compare(z.step, s -> backward(s, z, start, budget));
     comparison
         .within("losses", Tolerance.uniform(roundoffs, 1))
-        .within("dX", Tolerance.scaled(overVocabulary, sizes.dX))
-        .within("dWeight", Tolerance.scaled(overRows, sizes.dWeight));
+        .within("dX", Tolerance.scaled(overVocabulary, sizes.dX).plus(underflow(sizes.dXUnderflow)))
+        .within(
+            "dWeight",
+            Tolerance.scaled(overRows, sizes.dWeight).plus(underflow(sizes.dWeightUnderflow)));
+    checkLoss(comparison, z, roundoffs);
+  }
+
+  /** The dynamic scale, beside the constant one, multiplies gradients and not the loss. */
+  @ParameterizedTest
+  @CsvSource({"5,16,7,128,4096", "67,33,130,256,32"})
+  void dynamicLossScale(int n, int c, int v, int padded, float scale) {
+    Case z = Case.of(n, c, v, padded, SCALED);
+    StepInputs whole = new StepInputs(1, 7, 1e-3f, 0, 8 * scale, 37);
+    Case equal = new Case(n, c, v, padded, z.x, z.weight, z.targets, whole);
+    Consumer<Stage> call =
+        s -> {
+          s.control().scaleLoss(LossScaling.GRAD_SCALER, new LossScale(scale, 0));
+          backward(s, z, null, 0);
+        };
+    Magnitudes sizes = new Magnitudes(equal, null);
+    double stored = storedRoundoffs();
+    double roundoffs = sizes.roundoffs(z, stored) + stored + Tolerance.sumRoundoffs(v + n);
+    Comparison comparison = compare(z.step, call);
+    comparison
+        .within("losses", Tolerance.uniform(roundoffs, 1))
+        .within("dX", Tolerance.scaled(roundoffs, sizes.dX).plus(underflow(sizes.dXUnderflow)))
+        .within(
+            "dWeight",
+            Tolerance.scaled(roundoffs, sizes.dWeight).plus(underflow(sizes.dWeightUnderflow)));
     checkLoss(comparison, z, roundoffs);
   }
 

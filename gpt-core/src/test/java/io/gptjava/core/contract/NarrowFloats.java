@@ -21,6 +21,8 @@ public final class NarrowFloats {
       switch (type) {
         case F32 -> to.setAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i, values[i]);
         case BF16 -> to.setAtIndex(ValueLayout.JAVA_SHORT_UNALIGNED, i, bfloat16(values[i]));
+        case F16 ->
+            to.setAtIndex(ValueLayout.JAVA_SHORT_UNALIGNED, i, Float.floatToFloat16(values[i]));
         default -> throw new IllegalArgumentException(type + " is not compared");
       }
     }
@@ -38,6 +40,7 @@ public final class NarrowFloats {
             case BF16 ->
                 Float.intBitsToFloat(
                     from.getAtIndex(ValueLayout.JAVA_SHORT_UNALIGNED, i) << Short.SIZE);
+            case F16 -> Float.float16ToFloat(from.getAtIndex(ValueLayout.JAVA_SHORT_UNALIGNED, i));
             default -> throw new IllegalArgumentException(type + " is not compared");
           };
     }

@@ -2,6 +2,8 @@ package io.gptjava.core.contract;
 
 import io.gptjava.core.Backend;
 import io.gptjava.core.DType;
+import io.gptjava.core.LossScale;
+import io.gptjava.core.LossScaling;
 import io.gptjava.core.StepInputs;
 import io.gptjava.core.contract.Comparison.Outcome;
 import io.gptjava.core.reference.ReferenceBackend;
@@ -39,7 +41,20 @@ public abstract class OpContract {
    * softmax weights are before they meet the values: 0 in F32, where every bound counts it anyway.
    */
   protected final double storedRoundoffs() {
-    return type() == DType.BF16 ? Tolerance.BF16_ROUNDOFF : 0;
+    return Tolerance.roundoffs(type());
+  }
+
+  /**
+   * What a sum may be off by for terms that are rounded to {@link #type()} below its normal range.
+   *
+   * @param factors sum of what each element's terms are multiplied by after that
+   */
+  protected final Tolerance underflow(double[] factors) {
+    double[] bounds = factors.clone();
+    for (int i = 0; i < bounds.length; i++) {
+      bounds[i] *= type() == DType.F16 ? Tolerance.underflow(DType.F16) : 0;
+    }
+    return Tolerance.absolute(bounds);
   }
 
   /** Opens further backends whose results must equal those of {@link #open()} bit for bit. */
@@ -103,6 +118,7 @@ public abstract class OpContract {
   private static Outcome run(Backend backend, Stage stage, StepInputs step, Consumer<Stage> call) {
     backend.stepControl().restoreUpdates(0);
     backend.stepControl().haltAfterSkip(false);
+    backend.stepControl().scaleLoss(LossScaling.OFF, LossScale.NONE);
     backend.stepControl().begin(step);
     backend.stepControl().microBatch(FIRST_SAMPLE);
     call.accept(stage);

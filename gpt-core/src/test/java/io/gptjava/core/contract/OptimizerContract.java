@@ -5,11 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gptjava.core.AdamWSettings;
 import io.gptjava.core.DType;
+import io.gptjava.core.LossScale;
+import io.gptjava.core.LossScaling;
 import io.gptjava.core.OptimizerState;
 import io.gptjava.core.OptimizerState.ParameterRange;
 import io.gptjava.core.StepInputs;
 import io.gptjava.core.StepOutputs;
 import io.gptjava.core.Tensor;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
@@ -55,8 +58,8 @@ public abstract class OptimizerContract extends OpContract {
 
   /** The weights to compute with are the new masters, rounded; a skipped step leaves them. */
   @ParameterizedTest
-  @ValueSource(floats = {1, Float.NaN})
-  void writesWeightsToComputeWith(float firstGradient) {
+  @CsvSource({"1,BF16", "NaN,BF16", "1,F16", "NaN,F16"})
+  void writesWeightsToComputeWith(float firstGradient, DType narrow) {
     Buffers buffers = Buffers.random();
     buffers.gradients[0] = firstGradient;
     Comparison c =
@@ -64,7 +67,7 @@ public abstract class OptimizerContract extends OpContract {
             step(1, 1),
             s -> {
               OptimizerState plain = state(s, buffers);
-              Tensor compute = s.output("compute", DType.BF16, COUNT);
+              Tensor compute = s.output("compute", narrow, COUNT);
               s.ops().fill(compute, 2); // what is between the ranges belongs to nobody
               OptimizerState state =
                   new OptimizerState(
@@ -77,7 +80,7 @@ public abstract class OptimizerContract extends OpContract {
               s.ops().globalGradientNorm(state);
               s.ops().adamW(state, SETTINGS);
             });
-    float[] masters = NarrowFloats.round(c.actual("parameters"), DType.BF16);
+    float[] masters = NarrowFloats.round(c.actual("parameters"), narrow);
     float[] compute = c.actual("compute");
     for (ParameterRange range : RANGES) {
       for (int i = (int) range.offset(); i < range.offset() + range.count(); i++) {
@@ -215,6 +218,67 @@ public abstract class OptimizerContract extends OpContract {
     Comparison again = compare(step(1, 1), badThenGood.andThen(s -> update(s, good, 5)));
     assertEquals(false, again.actualStep().skipped());
     assertEquals(6, again.actualStep().updates());
+  }
+
+  /**
+   * The scale over a row of good and bad steps: it grows after two good ones in a row, a bad one
+   * updates nothing and halves it, and below 1 the run halts.
+   */
+  @Test
+  void dynamicLossScaleFollowsTheSteps() {
+    boolean[] good = {true, true, true, false, true, false, false, false, false, true};
+    float[] scales = {4, 8, 8, 4, 4, 2, 1, 0.5f, 0.5f, 0.5f};
+    int[] tracked = {1, 0, 1, 0, 1, 0, 0, 0, 0, 0};
+    int[] updates = {1, 2, 3, 3, 4, 4, 4, 4, 4, 4};
+    boolean[] skipped = {false, false, false, true, false, true, true, true, true, true};
+    for (int steps = 1; steps <= good.length; steps++) {
+      int last = steps - 1;
+      Comparison c = compare(step(0.5f, 1), s -> dynamicSteps(s, Arrays.copyOf(good, last + 1)));
+      StepOutputs actual = c.actualStep();
+      assertEquals(new LossScale(scales[last], tracked[last]), actual.lossScale());
+      assertEquals(updates[last], actual.updates());
+      assertEquals(skipped[last], actual.skipped());
+      assertEquals(c.expectedStep().lossScale(), actual.lossScale());
+      if (good[last]) {
+        double expected = c.expectedStep().gradientNorm();
+        double allowed = 4 * Tolerance.UNIT_ROUNDOFF * expected;
+        assertEquals(expected, actual.gradientNorm(), allowed);
+      }
+    }
+  }
+
+  private static void dynamicSteps(Stage s, boolean[] good) {
+    Buffers goodBuffers = Buffers.random();
+    Buffers badBuffers = Buffers.random();
+    badBuffers.gradients[64] = Float.POSITIVE_INFINITY;
+    OptimizerState goodState = state(s, goodBuffers);
+    OptimizerState badState = state(s, badBuffers);
+    s.control().scaleLoss(new LossScaling(2, 0.5f, 2, 1), new LossScale(4, 0));
+    for (boolean isGood : good) {
+      s.control().begin(step(0.5f, 1));
+      OptimizerState state = isGood ? goodState : badState;
+      s.ops().globalGradientNorm(state);
+      s.ops().adamW(state, SETTINGS);
+    }
+  }
+
+  /** Gradients are divided by the scale that they were made with, before it moves on. */
+  @Test
+  void dynamicLossScaleIsTakenOutBeforeClipping() {
+    Buffers buffers = Buffers.random();
+    LossScaling rules = new LossScaling(2, 0.5f, 1, 1); // grows with this very step
+    Comparison c =
+        compare(
+            step(0.01f, 1),
+            s -> {
+              s.control().scaleLoss(rules, new LossScale(1024, 0));
+              update(s, buffers, 5);
+            });
+    assertEquals(new LossScale(2048, 0), c.actualStep().lossScale());
+    double norm = c.expectedStep().gradientNorm();
+    assertEquals(norm, c.actualStep().gradientNorm(), 4 * Tolerance.UNIT_ROUNDOFF * norm);
+    assertTrue(c.expectedStep().clipFactor() < 0.5, "a norm that is clipped");
+    checkUpdate(c, buffers, 6, 3e-3f, c.expectedStep().clipFactor() / 1024.0);
   }
 
   /** A skip does not outlast its step. */

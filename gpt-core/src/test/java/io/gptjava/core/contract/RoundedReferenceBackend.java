@@ -17,13 +17,14 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The reference for bf16 tensors: an op's bf16 operands become fp32 before it and are rounded after
- * it. The best that a bf16 backend can do, so a contract that it fails is too strict, and a check
- * on model code where no device is.
+ * The reference for tensors of a 16-bit type: an op's operands of that type become fp32 before it
+ * and are rounded after it. The best that a backend in that type can do, so a contract that it
+ * fails is too strict, and a check on model code where no device is.
  */
 public final class RoundedReferenceBackend implements Backend {
   private static final Set<String> EXACT = Set.of("cast", "copy", "fill", "adamW");
 
+  private final Precision precision;
   private final ReferenceBackend backend = new ReferenceBackend();
   private final Ops ops =
       (Ops)
@@ -32,12 +33,26 @@ public final class RoundedReferenceBackend implements Backend {
               new Class<?>[] {Ops.class},
               (_, method, arguments) -> invoke(method, arguments));
 
+  /** A reference for bf16. */
+  public RoundedReferenceBackend() {
+    this(Precision.BF16);
+  }
+
+  /**
+   * A reference that also computes in a precision of 16 bits.
+   *
+   * @param precision BF16 or FP16
+   */
+  public RoundedReferenceBackend(Precision precision) {
+    this.precision = precision;
+  }
+
   private Object invoke(Method method, Object[] arguments) throws Throwable {
     Map<Tensor, Tensor> wide = new IdentityHashMap<>();
     Object[] passed = arguments.clone();
     if (!EXACT.contains(method.getName())) {
       for (int i = 0; i < passed.length; i++) {
-        if (passed[i] instanceof Tensor tensor && tensor.dtype() == DType.BF16) {
+        if (passed[i] instanceof Tensor tensor && tensor.dtype() == precision.compute()) {
           passed[i] = wide.computeIfAbsent(tensor, this::widened);
         }
       }
@@ -65,12 +80,12 @@ public final class RoundedReferenceBackend implements Backend {
 
   @Override
   public String description() {
-    return "reference, bf16 operands";
+    return "reference, %s operands".formatted(precision.compute());
   }
 
   @Override
   public Set<Precision> precisions() {
-    return Set.of(Precision.FP32, Precision.BF16);
+    return Set.of(Precision.FP32, precision);
   }
 
   @Override

@@ -1,5 +1,7 @@
 package io.gptjava.core.contract;
 
+import io.gptjava.core.DType;
+
 /**
  * How far a result may lie from the reference, element by element: a number of unit roundoffs u =
  * 2⁻²⁴ times the magnitude of the terms that the element is made of.
@@ -50,17 +52,43 @@ public interface Tolerance {
     return scaled(sumRoundoffs(terms), magnitudes);
   }
 
-  /** One bf16 rounding, in unit roundoffs of binary32: bf16 has 8 significant bits of 24. */
-  double BF16_ROUNDOFF = 1 << 16;
+  /**
+   * One rounding to a narrow type in unit roundoffs of binary32, whose 24 significant bits become 8
+   * in bf16 and 11 in fp16; 0 for F32, whose roundings every bound counts anyway.
+   */
+  static double roundoffs(DType type) {
+    return switch (type) {
+      case BF16 -> 1 << 16;
+      case F16 -> 1 << 13;
+      default -> 0;
+    };
+  }
 
-  /** What remains allowed when the value is rounded to bf16 at the end. */
-  static Tolerance storedAsBf16(Tolerance exact) {
+  /**
+   * What a rounding is off by below a type's normal range, where it is no longer relative: half of
+   * the smallest number. fp16's is 2⁻²⁵, which matters; those of types with binary32's exponents
+   * vanish.
+   */
+  static double underflow(DType type) {
+    return type == DType.F16 ? 0x1p-25 : Float.MIN_NORMAL;
+  }
+
+  /** What remains allowed when the value is rounded to a type at the end. */
+  static Tolerance storedAs(DType type, Tolerance exact) {
+    if (type == DType.F32) {
+      return exact;
+    }
     return (index, expected) -> {
       double allowed = exact.allowed(index, expected);
       return allowed
-          + BF16_ROUNDOFF * UNIT_ROUNDOFF * (Math.abs(expected) + allowed)
-          + Float.MIN_NORMAL;
+          + roundoffs(type) * UNIT_ROUNDOFF * (Math.abs(expected) + allowed)
+          + underflow(type);
     };
+  }
+
+  /** An absolute bound for each element. */
+  static Tolerance absolute(double[] bounds) {
+    return (index, expected) -> bounds[index];
   }
 
   /** This and another source of error. */

@@ -1,6 +1,7 @@
 package io.gptjava.cuda.blas;
 
 import static jcuda.cudaDataType.CUDA_R_16BF;
+import static jcuda.cudaDataType.CUDA_R_16F;
 import static jcuda.cudaDataType.CUDA_R_32F;
 import static jcuda.jcublas.cublasComputeType.CUBLAS_COMPUTE_32F;
 import static jcuda.jcublas.cublasComputeType.CUBLAS_COMPUTE_32F_FAST_TF32;
@@ -151,7 +152,12 @@ public final class JCudaBlas implements Blas {
   }
 
   private static int type(DType dtype) {
-    return dtype == DType.F32 ? CUDA_R_32F : CUDA_R_16BF;
+    return switch (dtype) {
+      case F32 -> CUDA_R_32F;
+      case BF16 -> CUDA_R_16BF;
+      case F16 -> CUDA_R_16F;
+      default -> throw new IllegalArgumentException("no products of " + dtype);
+    };
   }
 
   private static void check(String call, int status) {

@@ -98,9 +98,18 @@ final class LtProduct implements AutoCloseable {
     };
   }
 
+  private static int dataType(DType dtype) {
+    return switch (dtype) {
+      case F32 -> CublasApi.R_32F;
+      case BF16 -> CublasApi.R_16BF;
+      case F16 -> CublasApi.R_16F;
+      default -> throw new IllegalArgumentException("no products of " + dtype);
+    };
+  }
+
   /** A row-major matrix whose transpose is stored if so said, as its column-major transpose. */
   private long layout(DType dtype, boolean transposed, int rows, int columns, int stride) {
-    int type = dtype == DType.F32 ? CublasApi.R_32F : CublasApi.R_16BF;
+    int type = dataType(dtype);
     return transposed
         ? api.createLayout(type, rows, columns, stride)
         : api.createLayout(type, columns, rows, stride);

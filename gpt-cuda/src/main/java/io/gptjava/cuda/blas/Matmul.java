@@ -14,8 +14,9 @@ import io.gptjava.core.DType;
  * @param strideA elements from one stored row of A to the next
  * @param strideB elements from one stored row of B to the next
  * @param strideOut elements from one row of out to the next; with an epilogue, its columns
- * @param inputType of A, B: F32 or BF16
- * @param outputType of out and the bias, and of the auxiliary matrix: F32, or BF16 for BF16 inputs
+ * @param inputType of A, B: F32, BF16 or F16
+ * @param outputType of out and the bias, and of the auxiliary matrix: F32, or the type of 16-bit
+ *     inputs
  * @param accumulate whether the product is added to out, and the bias gradient to the bias; only
  *     with {@link Epilogue#NONE} and {@link Epilogue#BIAS_GRADIENT}
  * @param epilogue what happens to the product
@@ -38,7 +39,8 @@ public record Matmul(
   public Matmul {
     boolean types =
         inputType == DType.F32 && outputType == DType.F32
-            || inputType == DType.BF16 && (outputType == DType.F32 || outputType == DType.BF16);
+            || (inputType == DType.BF16 || inputType == DType.F16)
+                && (outputType == DType.F32 || outputType == inputType);
     if (rows < 1 || columns < 1 || inner < 1 || !types) {
       throw new IllegalArgumentException(
           "no product of (%d, %d) and (%d, %d), %s to %s"

@@ -2,6 +2,7 @@ package io.gptjava.cuda.blas;
 
 import io.gptjava.core.DType;
 import io.gptjava.cuda.device.CudaDevice;
+import java.util.Locale;
 
 /**
  * Epilogues as kernels of their own after a plain product: for libraries and shapes that cannot
@@ -171,6 +172,6 @@ final class SeparateEpilogues {
   }
 
   private static String suffix(DType type) {
-    return type == DType.F32 ? "_f32" : "_bf16";
+    return "_" + type.name().toLowerCase(Locale.ROOT);
   }
 }

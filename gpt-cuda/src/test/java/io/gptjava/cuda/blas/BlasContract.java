@@ -91,7 +91,9 @@ abstract class BlasContract {
     return Stream.of(
         new DType[] {DType.F32, DType.F32},
         new DType[] {DType.BF16, DType.BF16},
-        new DType[] {DType.BF16, DType.F32});
+        new DType[] {DType.BF16, DType.F32},
+        new DType[] {DType.F16, DType.F16},
+        new DType[] {DType.F16, DType.F32});
   }
 
   private void check(Matmul product, int shift) {

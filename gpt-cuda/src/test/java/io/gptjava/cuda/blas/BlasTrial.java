@@ -129,7 +129,7 @@ final class BlasTrial implements AutoCloseable {
     double[] expected = sums.clone();
     double roundoffs = Tolerance.sumRoundoffs(m.inner());
     Tolerance tolerance = Tolerance.scaled(roundoffs, sizes);
-    boolean narrow = m.outputType() == DType.BF16;
+    double storing = Tolerance.roundoffs(m.outputType());
     switch (m.epilogue()) {
       case GELU, GELU_BIAS, GELU_AUX, GELU_AUX_BIAS -> {
         double[] magnitude = new double[sums.length];
@@ -137,7 +137,7 @@ final class BlasTrial implements AutoCloseable {
           expected[i] = gelu(sums[i]);
           magnitude[i] = Math.abs(sums[i]);
         }
-        double before = narrow ? GELU_SLOPE * Tolerance.BF16_ROUNDOFF : 0;
+        double before = GELU_SLOPE * storing;
         tolerance =
             Tolerance.scaled(GELU_SLOPE * roundoffs + GELU_ROUNDOFFS, sizes)
                 .plus(Tolerance.scaled(before, magnitude));
@@ -151,7 +151,7 @@ final class BlasTrial implements AutoCloseable {
         }
         tolerance =
             Tolerance.scaled(roundoffs + GELU_ROUNDOFFS, magnitude)
-                .plus(Tolerance.relative(narrow ? Tolerance.BF16_ROUNDOFF : 0));
+                .plus(Tolerance.relative(storing));
       }
       default -> {}
     }
@@ -159,7 +159,7 @@ final class BlasTrial implements AutoCloseable {
   }
 
   private Tolerance stored(Tolerance exact) {
-    return m.outputType() == DType.BF16 ? Tolerance.storedAsBf16(exact) : exact;
+    return Tolerance.storedAs(m.outputType(), exact);
   }
 
   /** The output without the gaps between its rows, after checking that those are untouched. */

@@ -121,6 +121,22 @@ public record TrainConfig(
         keep);
   }
 
+  /** The same with other number formats. */
+  public TrainConfig withPrecision(Precision precision) {
+    return new TrainConfig(
+        name,
+        data,
+        model,
+        initialization,
+        initFrom,
+        batch,
+        optimizer,
+        precision,
+        seed,
+        watch,
+        keep);
+  }
+
   /** The same with other reports. */
   public TrainConfig withWatch(WatchConfig watch) {
     return new TrainConfig(

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
+import io.gptjava.core.LossScale;
 import io.gptjava.core.Philox;
 import io.gptjava.train.TrainerState;
 import java.nio.file.Path;
@@ -43,11 +44,22 @@ public record CheckpointInfo(
     node.put("evaluations_without_improvement", state.evaluationsWithoutImprovement());
     Json.putFinite(node, "validation_loss", validationLoss);
     node.putObject("schedule").put("total_steps", totalSteps).put("warmup_steps", warmupSteps);
+    node.putObject("scaler")
+        .put("scale", (double) state.lossScale().value())
+        .put("growth_tracker", state.lossScale().goodSteps());
     node.putObject("random")
         .put("generator", "philox4x32-10")
         .put("layout", Philox.LAYOUT_VERSION)
         .put("seed", seed);
     return node.put("config_fingerprint", fingerprint);
+  }
+
+  /** Checkpoints from before there was fp16 have no scaler; their runs never needed one. */
+  private static LossScale lossScale(JsonNode scaler) {
+    return scaler.isMissingNode()
+        ? LossScale.INITIAL
+        : new LossScale(
+            (float) scaler.path("scale").asDouble(), scaler.path("growth_tracker").asInt());
   }
 
   static CheckpointInfo read(Path folder) {
@@ -75,7 +87,8 @@ public record CheckpointInfo(
             node.path("updates").asLong(),
             Json.number(node, "best_loss"),
             node.path("best_step").asLong(),
-            node.path("evaluations_without_improvement").asInt()),
+            node.path("evaluations_without_improvement").asInt(),
+            lossScale(node.path("scaler"))),
         node.path("random").path("seed").asLong(),
         node.path("schedule").path("total_steps").asLong(),
         node.path("schedule").path("warmup_steps").asLong(),

@@ -24,6 +24,11 @@ public final class Metrics {
                       .put("folder", "checkpoints/" + e.folder().getFileName()),
                   "ms",
                   e.milliseconds());
+          case TrainingEvent.LossScaled e ->
+              object("loss_scale")
+                  .put("step", e.step())
+                  .put("scale", (double) e.scale())
+                  .put("skipped", e.skipped());
           case TrainingEvent.Warning e ->
               object("warning").put("step", e.step()).put("message", e.message());
           case TrainingEvent.Ended e -> ended(e);
@@ -122,6 +127,9 @@ public final class Metrics {
           case "checkpoint" ->
               new TrainingEvent.Saved(
                   step, epoch, run.resolve(node.path("folder").asText()), Json.number(node, "ms"));
+          case "loss_scale" ->
+              new TrainingEvent.LossScaled(
+                  step, (float) node.path("scale").asDouble(), node.path("skipped").asBoolean());
           case "warning" -> new TrainingEvent.Warning(step, node.path("message").asText());
           case "end" ->
               new TrainingEvent.Ended(

@@ -12,6 +12,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
 import io.gptjava.core.GptException;
+import io.gptjava.core.LossScale;
 import io.gptjava.core.OptimizerState;
 import io.gptjava.core.safetensors.SafetensorsFile;
 import io.gptjava.train.TrainerState;
@@ -57,7 +58,8 @@ class CheckpointStoreTest {
 
   static CheckpointInfo info(long step, double validationLoss) {
     return new CheckpointInfo(
-        new TrainerState(step, 3, 5, step * 512, step - 1, 6.25, 2, 1),
+        new TrainerState(
+            step, 3, 5, step * 512, step - 1, 6.25, 2, 1, new LossScale(0x1p-9f, (int) step)),
         0x8000_0000_0000_0001L,
         135,
         27,

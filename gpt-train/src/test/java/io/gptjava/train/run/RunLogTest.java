@@ -48,9 +48,10 @@ class RunLogTest {
       log.on(new TrainingEvent.EpochEnded(8, 1));
       log.on(new TrainingEvent.Sampled(8, 1, "萧炎 said \"no\"\nand left"));
       log.on(new TrainingEvent.Saved(8, 1, run.resolve("checkpoints/000009"), 12.5));
+      log.on(new TrainingEvent.LossScaled(8, 0x1p-3f, true));
       log.on(new TrainingEvent.Warning(8, "careful"));
       log.on(new TrainingEvent.Ended(8, "finished", 4608, 9.75));
-      assertEquals(8, lines().size(), "each line is there before the log is closed");
+      assertEquals(9, lines().size(), "each line is there before the log is closed");
     }
     assertEquals(
         List.of(
@@ -68,6 +69,7 @@ class RunLogTest {
                 + "\"text\":\"萧炎 said \\\"no\\\"\\nand left\"}",
             "{\"event\":\"checkpoint\",\"step\":8,\"epoch\":1,\"folder\":\"checkpoints/000009\","
                 + "\"ms\":12.5}",
+            "{\"event\":\"loss_scale\",\"step\":8,\"scale\":0.125,\"skipped\":true}",
             "{\"event\":\"warning\",\"step\":8,\"message\":\"careful\"}",
             "{\"event\":\"end\",\"step\":8,\"reason\":\"finished\",\"tokens\":4608,"
                 + "\"seconds\":9.75}"),
@@ -89,6 +91,7 @@ class RunLogTest {
             new TrainingEvent.Step(11, 2, 2, Double.NaN, 1e-5, Double.NaN, true, 6144, 1000, 512),
             new TrainingEvent.Sampled(11, 2, "text"),
             new TrainingEvent.Saved(11, 2, run.resolve("checkpoints/000012"), 3),
+            new TrainingEvent.LossScaled(11, 0x1p40f, false),
             new TrainingEvent.Warning(11, "w"),
             new TrainingEvent.Ended(11, "stopped", 6144, 2));
     try (RunLog log = RunLog.create(run, false)) {

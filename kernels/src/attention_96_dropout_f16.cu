@@ -1,0 +1,5 @@
+// Attention for heads of 96 in fp16 on tensor cores, with dropout. Roofline and launch shapes: attention_kernels.cuh; the
+// masks add one Philox block, some 60 integer instructions, to eight weights in each pass.
+#include "attention_kernels.cuh"
+
+ATTENTION_KERNELS(f16, 96, 96_dropout_f16, true)
