@@ -195,18 +195,22 @@ public final class Trainer implements AutoCloseable {
   private void trainStep() {
     long begin = System.nanoTime();
     double learningRate = schedule.learningRate(state.step());
-    List<Batch> microBatches = readMicroBatches();
-    beginStep(learningRate, microBatches);
+    List<Batch> microBatches = readMicroBatches(state);
+    beginStep(state, learningRate, microBatches);
     for (int i = 0; i < microBatches.size(); i++) {
-      control.microBatch(i * training.batchSize());
-      model.load(microBatches.get(i));
-      model.forwardBackward(i > 0);
+      forwardBackward(i, microBatches.get(i));
     }
     optimizerStep.run();
     TrainerState before = state;
     state = before.advance(microBatches.size(), training.batches(), tokens(microBatches));
     issued.add(new IssuedStep(before, state, learningRate, begin, control.readLater()));
     finishSteps(stepsAhead);
+  }
+
+  private void forwardBackward(int index, Batch microBatch) {
+    control.microBatch(index * training.batchSize());
+    model.load(microBatch);
+    model.forwardBackward(index > 0);
   }
 
   /** Waits for the oldest steps under way until so many are left, and reports them. */
@@ -228,9 +232,9 @@ public final class Trainer implements AutoCloseable {
     model.update(optimizerState, config.optimizer().adamW());
   }
 
-  /** The step's micro-batches; the last step of an epoch takes those that are left. */
-  private List<Batch> readMicroBatches() {
-    int count = Math.min(config.batch().accumulate(), training.batches() - state.batch());
+  /** Micro-batches of the step that begins in a state. */
+  private List<Batch> readMicroBatches(TrainerState state) {
+    int count = microBatches(state);
     while (microBatches.size() < count) {
       microBatches.add(new Batch(training.batchSize(), training.sequence()));
     }
@@ -240,7 +244,12 @@ public final class Trainer implements AutoCloseable {
     return microBatches.subList(0, count);
   }
 
-  private void beginStep(double learningRate, List<Batch> microBatches) {
+  /** How many there are: the last step of an epoch takes those that are left. */
+  private int microBatches(TrainerState state) {
+    return Math.min(config.batch().accumulate(), training.batches() - state.batch());
+  }
+
+  private void beginStep(TrainerState state, double learningRate, List<Batch> microBatches) {
     long targets = 0;
     for (Batch batch : microBatches) {
       targets += batch.targetCount();
@@ -296,7 +305,7 @@ public final class Trainer implements AutoCloseable {
         "step %d: %s is not finite (loss %s, gradient norm %s; %s)"
             .formatted(
                 step.number(),
-                nonFinite.find().orElse("the gradient norm"),
+                firstNonFinite(step).orElse("the gradient norm"),
                 outputs.loss(),
                 outputs.gradientNorm(),
                 data(step.before()));
@@ -304,7 +313,7 @@ public final class Trainer implements AutoCloseable {
     if (intact
         && !exhausted
         && config.keep().onNan() == OnNan.ROLLBACK
-        && ++droppedInARow < MOST_DROPPED) {
+        && (++droppedInARow < MOST_DROPPED || goodStepBehind())) {
       emit(new TrainingEvent.Warning(step.number(), message + "; its update was dropped"));
       return;
     }
@@ -326,10 +335,36 @@ public final class Trainer implements AutoCloseable {
                 : "; lower --lr, set --clip-norm 1, or use --on-nan rollback to drop such steps"));
   }
 
+  /**
+   * Where a skipped step's numbers stop being finite. By now the model may hold another
+   * micro-batch, or a step begun since: so the step is computed again, without its update. What was
+   * begun since has updated nothing if the run halts, and one good update at most if it does not.
+   */
+  private Optional<String> firstNonFinite(IssuedStep step) {
+    Optional<String> weight = nonFinite.weight();
+    if (weight.isPresent()) {
+      return weight;
+    }
+    List<Batch> microBatches = readMicroBatches(step.before());
+    beginStep(step.before(), step.learningRate(), microBatches);
+    for (int i = 0; i < microBatches.size(); i++) {
+      forwardBackward(i, microBatches.get(i));
+      Optional<String> activation = nonFinite.activation();
+      if (activation.isPresent()) {
+        return activation;
+      }
+    }
+    return nonFinite.gradient();
+  }
+
+  /** Whether a step begun since has updated the weights, so that the row of dropped ones ends. */
+  private boolean goodStepBehind() {
+    return issued.stream().anyMatch(step -> !step.outputs().get().skipped());
+  }
+
   /** The data of the step that begins in a state. */
   private BatchName data(TrainerState before) {
-    int count = Math.min(config.batch().accumulate(), training.batches() - before.batch());
-    return BatchName.of(training, before.epoch(), before.batch(), count);
+    return BatchName.of(training, before.epoch(), before.batch(), microBatches(before));
   }
 
   /** Evaluates, samples and saves what is due after the step just done. */
