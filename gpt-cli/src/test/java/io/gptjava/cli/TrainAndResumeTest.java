@@ -215,6 +215,21 @@ final class TrainAndResumeTest {
   }
 
   @Test
+  void shardsNamedForValidationAreSaidToBe() {
+    Path shards = folder.resolve("shards");
+    Cli tokenize =
+        Cli.run(
+            "tokenize", text.toString(), "--out", shards.toString(), "--train-ratio", "0.8");
+    assertEquals(0, tokenize.code(), tokenize.err());
+    text = shards;
+    Cli train = train("--steps", "1");
+    assertEquals(0, train.code(), train.err());
+    assertTrue(
+        train.out().contains("Validation data by name, not trained on: val_000000.bin"),
+        train.out());
+  }
+
+  @Test
   void tooLittleTextToEvaluateSpeaksOfEvaluation() throws IOException {
     assertEquals(0, train("--steps", "1", "--quiet", "--eval-every", "0").code());
     Path little = folder.resolve("little.txt");

@@ -234,7 +234,7 @@ class TrainingRunTest {
             () -> train(out, config.withBatch(longer).withKeep(keep), List.of()));
     assertEquals(Failure.DIVERGED, e.failure());
     assertTrue(e.getMessage().contains("the weights before it are finite"), e.getMessage());
-    assertTrue(e.getMessage().contains("epoch 4, batch 2–3, samples "), e.getMessage());
+    assertTrue(e.getMessage().contains("epoch 3, batch 4"), e.getMessage());
     assertEquals(List.of("diverged"), events(out, "end", "reason"));
     assertEquals(8, events(out, "warning", "message").size());
   }
