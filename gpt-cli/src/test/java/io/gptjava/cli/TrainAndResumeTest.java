@@ -218,8 +218,7 @@ final class TrainAndResumeTest {
   void shardsNamedForValidationAreSaidToBe() {
     Path shards = folder.resolve("shards");
     Cli tokenize =
-        Cli.run(
-            "tokenize", text.toString(), "--out", shards.toString(), "--train-ratio", "0.8");
+        Cli.run("tokenize", text.toString(), "--out", shards.toString(), "--train-ratio", "0.8");
     assertEquals(0, tokenize.code(), tokenize.err());
     text = shards;
     Cli train = train("--steps", "1");

@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Finds where a NaN or infinity came from: to be asked for weights, then activations in the order of
- * the forward pass, then gradients in the order of the backward pass.
+ * Finds where a NaN or infinity came from: to be asked for weights, then activations in the order
+ * of the forward pass, then gradients in the order of the backward pass.
  */
 final class NonFiniteFinder {
   private final Backend backend;

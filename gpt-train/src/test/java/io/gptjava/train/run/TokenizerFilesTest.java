@@ -63,8 +63,7 @@ class TokenizerFilesTest {
         int best = Integer.MAX_VALUE;
         int at = 0;
         for (int i = 0; i + 1 < parts.size(); i++) {
-          int rank =
-              RANKS.getOrDefault(parts.get(i) + " " + parts.get(i + 1), Integer.MAX_VALUE);
+          int rank = RANKS.getOrDefault(parts.get(i) + " " + parts.get(i + 1), Integer.MAX_VALUE);
           if (rank < best) {
             best = rank;
             at = i;
@@ -86,7 +85,8 @@ class TokenizerFilesTest {
     for (String text :
         List.of(
             "I HAD always thought Jack Gisburn rather a cheap genius--though a good fellow enough.",
-            "They've said it's 3,141.59 times; we'd, I'm, you'll, don't, she's. \"Antidisestablish\"",
+            "They've said it's 3,141.59 times; we'd, I'm, you'll, don't, she's."
+                + " \"Antidisestablish\"",
             "少年缓缓抬起头来,露出一张有些清秀的稚嫩脸庞。斗之力,三段!",
             "Naïve café, Straße, Ελληνικά, русский, العربية, हिन्दी, 한국어, ñandú \u00a0\u00ad",
             "😀 👩‍👩‍👧‍👦 🇩🇪 ❤️ 𝔘𝔫𝔦𝔠𝔬𝔡𝔢",
@@ -107,7 +107,6 @@ class TokenizerFilesTest {
     assertEquals(198, vocabulary.required("Ċ").intValue());
     assertEquals(50_001, merges.size());
     assertEquals(50_000, RANKS.size(), "each pair once");
-    assertEquals(
-        List.of("#version: 0.2", "Ġ t", "Ġ a", "h e", "i n", "r e"), merges.subList(0, 6));
+    assertEquals(List.of("#version: 0.2", "Ġ t", "Ġ a", "h e", "i n", "r e"), merges.subList(0, 6));
   }
 }
