@@ -36,8 +36,8 @@ import picocli.CommandLine.Spec;
     name = "kernels",
     abbreviateSynopsis = true,
     description = {
-      "Times every op at the shapes of a training step, on random data from memory, and a large"
-          + " copy and a large matrix product as the machine's ceilings.",
+      "Times every op at the shapes of a training step, on random data from memory, and a large copy"
+          + " and a large matrix product as the machine's ceilings.",
       "",
       "Shape and batch come from --preset (default: gpt2-124m) and the flags below."
     },

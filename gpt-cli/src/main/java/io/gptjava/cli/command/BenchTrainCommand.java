@@ -37,13 +37,13 @@ import picocli.CommandLine.Spec;
     name = "train",
     abbreviateSynopsis = true,
     description = {
-      "Times whole training steps on random tokens and what the machine allows: on a CPU, between"
-          + " the steps, their matrix products alone and AdamW at memory speed; on a GPU a large"
-          + " matrix product, to state model FLOPs utilisation against.",
+      "Times whole training steps on random tokens and what the machine allows: on a CPU, between the"
+          + " steps, their matrix products alone and AdamW at memory speed; on a GPU a large matrix"
+          + " product, to state model FLOPs utilisation against.",
       "",
       "Shape and batch come from --preset (default: textbook) and the flags below; --steps is the"
-          + " number of timed steps (default: 15), which follow enough others to warm up. A step is"
-          + " one micro-batch."
+          + " number of timed steps (default: 15), which follow enough others to warm up. A step is one"
+          + " micro-batch."
     },
     footer = {
       "",
