@@ -216,6 +216,31 @@ final class TrainAndResumeTest {
   }
 
   @Test
+  void shardsNamedForValidationAreSaidToBe() {
+    Path shards = folder.resolve("shards");
+    Cli tokenize =
+        Cli.run("tokenize", text.toString(), "--out", shards.toString(), "--train-ratio", "0.8");
+    assertEquals(0, tokenize.code(), tokenize.err());
+    text = shards;
+    Cli train = train("--steps", "1");
+    assertEquals(0, train.code(), train.err());
+    assertTrue(
+        train.out().contains("Validation data by name, not trained on: val_000000.bin"),
+        train.out());
+  }
+
+  @Test
+  void tooLittleTextToEvaluateSpeaksOfEvaluation() throws IOException {
+    assertEquals(0, train("--steps", "1", "--quiet", "--eval-every", "0").code());
+    Path little = folder.resolve("little.txt");
+    Files.writeString(little, "Too short.");
+    Cli evaluate = Cli.run("evaluate", run.toString(), "--data", little.toString());
+    assertEquals(3, evaluate.code());
+    assertTrue(
+        evaluate.err().startsWith("Not enough tokens for the evaluation loader"), evaluate.err());
+  }
+
+  @Test
   void initFromTakesShapeAndWeights() throws IOException {
     assertEquals(0, train("--steps", "1", "--quiet", "--eval-every", "0").code());
     Path next = folder.resolve("next");

@@ -8,7 +8,7 @@ public interface Checkpointer {
   /**
    * Writes a checkpoint of the trainer's model and this state.
    *
-   * @param validationLoss measured last; NaN before the first evaluation
+   * @param validationLoss of these weights; NaN if the run does not evaluate
    * @return the checkpoint's folder
    */
   Path save(TrainerState state, double validationLoss);

@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Finds where a NaN or infinity came from: the first bad tensor among weights, then activations in
- * the order of the forward pass, then gradients in the order of the backward pass.
+ * Finds where a NaN or infinity came from: to be asked for weights, then activations in the order
+ * of the forward pass, then gradients in the order of the backward pass.
  */
 final class NonFiniteFinder {
   private final Backend backend;
@@ -29,35 +29,36 @@ final class NonFiniteFinder {
 
   /** Whether all weights are finite, so that a checkpoint is worth writing. */
   boolean weightsAreFinite() {
-    return firstParameter(model.masters(), model.layout().parameters()).isEmpty();
+    return weight().isEmpty();
   }
 
-  /** The first bad tensor, described for people. */
-  Optional<String> find() {
-    List<Parameter> parameters = model.layout().parameters();
-    return firstParameter(model.masters(), parameters)
-        .map(name -> "weight " + name)
-        .or(this::firstActivation)
-        .or(
-            () ->
-                firstParameter(model.gradients().flat(), parameters.reversed())
-                    .map(name -> "gradient of " + name));
+  /** The first bad weight, described for people. */
+  Optional<String> weight() {
+    return firstParameter(model.masters(), model.layout().parameters())
+        .map(name -> "weight " + name);
   }
 
-  private Optional<String> firstParameter(Tensor flat, List<Parameter> parameters) {
-    return parameters.stream()
-        .filter(p -> !finite(ModelTensors.view(flat, p)))
-        .map(Parameter::name)
-        .findFirst();
+  /** The first bad gradient in the order of the backward pass, described for people. */
+  Optional<String> gradient() {
+    return firstParameter(model.gradients().flat(), model.layout().parameters().reversed())
+        .map(name -> "gradient of " + name);
   }
 
-  private Optional<String> firstActivation() {
+  /** The first bad activation of the micro-batch computed last, described for people. */
+  Optional<String> activation() {
     return model.allocation().plan().slots().stream()
         .filter(slot -> slot.role() == Role.ACTIVATIONS && slot.dtype() != DType.I32)
         .filter(slot -> !slot.name().startsWith("gradient"))
         .filter(slot -> !finite(model.allocation().tensor(slot)))
         .map(Slot::name)
         .map(name -> "activation " + name)
+        .findFirst();
+  }
+
+  private Optional<String> firstParameter(Tensor flat, List<Parameter> parameters) {
+    return parameters.stream()
+        .filter(p -> !finite(ModelTensors.view(flat, p)))
+        .map(Parameter::name)
         .findFirst();
   }
 

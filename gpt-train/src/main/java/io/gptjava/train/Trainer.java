@@ -13,6 +13,7 @@ import io.gptjava.train.config.KeepConfig.OnNan;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.config.WatchConfig;
 import io.gptjava.train.data.Batch;
+import io.gptjava.train.data.BatchName;
 import io.gptjava.train.data.BatchSource;
 import io.gptjava.train.data.PrefetchingLoader;
 import io.gptjava.train.generate.Generator;
@@ -31,6 +32,9 @@ import java.util.Optional;
  * concrete backend.
  */
 public final class Trainer implements AutoCloseable {
+  /** Dropped updates in a row after which a run has diverged all the same. */
+  private static final int MOST_DROPPED = 8;
+
   private final StepControl control;
   private final TrainConfig config;
   private final GptModel model;
@@ -56,6 +60,8 @@ public final class Trainer implements AutoCloseable {
   private TrainerState state;
   private long savedStep;
   private double validationLoss;
+  private long validatedStep = -1;
+  private int droppedInARow;
   private volatile boolean stopRequested;
 
   /** How a run ended, if not with an exception. */
@@ -189,18 +195,22 @@ public final class Trainer implements AutoCloseable {
   private void trainStep() {
     long begin = System.nanoTime();
     double learningRate = schedule.learningRate(state.step());
-    List<Batch> microBatches = readMicroBatches();
-    beginStep(learningRate, microBatches);
+    List<Batch> microBatches = readMicroBatches(state);
+    beginStep(state, learningRate, microBatches);
     for (int i = 0; i < microBatches.size(); i++) {
-      control.microBatch(i * training.batchSize());
-      model.load(microBatches.get(i));
-      model.forwardBackward(i > 0);
+      forwardBackward(i, microBatches.get(i));
     }
     optimizerStep.run();
     TrainerState before = state;
     state = before.advance(microBatches.size(), training.batches(), tokens(microBatches));
     issued.add(new IssuedStep(before, state, learningRate, begin, control.readLater()));
     finishSteps(stepsAhead);
+  }
+
+  private void forwardBackward(int index, Batch microBatch) {
+    control.microBatch(index * training.batchSize());
+    model.load(microBatch);
+    model.forwardBackward(index > 0);
   }
 
   /** Waits for the oldest steps under way until so many are left, and reports them. */
@@ -222,9 +232,9 @@ public final class Trainer implements AutoCloseable {
     model.update(optimizerState, config.optimizer().adamW());
   }
 
-  /** The step's micro-batches; the last step of an epoch takes those that are left. */
-  private List<Batch> readMicroBatches() {
-    int count = Math.min(config.batch().accumulate(), training.batches() - state.batch());
+  /** Micro-batches of the step that begins in a state. */
+  private List<Batch> readMicroBatches(TrainerState state) {
+    int count = microBatches(state);
     while (microBatches.size() < count) {
       microBatches.add(new Batch(training.batchSize(), training.sequence()));
     }
@@ -234,7 +244,12 @@ public final class Trainer implements AutoCloseable {
     return microBatches.subList(0, count);
   }
 
-  private void beginStep(double learningRate, List<Batch> microBatches) {
+  /** How many there are: the last step of an epoch takes those that are left. */
+  private int microBatches(TrainerState state) {
+    return Math.min(config.batch().accumulate(), training.batches() - state.batch());
+  }
+
+  private void beginStep(TrainerState state, double learningRate, List<Batch> microBatches) {
     long targets = 0;
     for (Batch batch : microBatches) {
       targets += batch.targetCount();
@@ -278,19 +293,27 @@ public final class Trainer implements AutoCloseable {
    * run.
    */
   private void checkFinite(IssuedStep step, StepOutputs outputs) {
-    if (!outputs.skipped() || lossScaler.excuses(outputs)) {
+    if (!outputs.skipped()) {
+      droppedInARow = 0;
+      return;
+    }
+    if (lossScaler.excuses(outputs)) {
       return;
     }
     boolean exhausted = lossScaler.exhausted(outputs);
     String message =
-        "step %d: %s is not finite (loss %s, gradient norm %s)"
+        "step %d: %s is not finite (loss %s, gradient norm %s; %s)"
             .formatted(
                 step.number(),
-                nonFinite.find().orElse("the gradient norm"),
+                firstNonFinite(step).orElse("the gradient norm"),
                 outputs.loss(),
-                outputs.gradientNorm());
+                outputs.gradientNorm(),
+                data(step.before()));
     boolean intact = nonFinite.weightsAreFinite();
-    if (intact && !exhausted && config.keep().onNan() == OnNan.ROLLBACK) {
+    if (intact
+        && !exhausted
+        && config.keep().onNan() == OnNan.ROLLBACK
+        && (++droppedInARow < MOST_DROPPED || goodStepBehind())) {
       emit(new TrainingEvent.Warning(step.number(), message + "; its update was dropped"));
       return;
     }
@@ -304,12 +327,44 @@ public final class Trainer implements AutoCloseable {
         Failure.DIVERGED,
         message
             + (intact
-                ? "\nthe weights before it are good"
+                ? "\nthe weights before it are finite"
                 : "\nthe weights are no longer finite either: go back to an earlier checkpoint")
             + (exhausted
                 ? "; the loss scale fell to %s without helping: lower --lr, set --clip-norm 1, or use --precision bf16"
                     .formatted(outputs.lossScale().value())
                 : "; lower --lr, set --clip-norm 1, or use --on-nan rollback to drop such steps"));
+  }
+
+  /**
+   * Where a skipped step's numbers stop being finite. By now the model may hold another
+   * micro-batch, or a step begun since: so the step is computed again, without its update. What was
+   * begun since has updated nothing if the run halts, and one good update at most if it does not.
+   */
+  private Optional<String> firstNonFinite(IssuedStep step) {
+    Optional<String> weight = nonFinite.weight();
+    if (weight.isPresent()) {
+      return weight;
+    }
+    List<Batch> microBatches = readMicroBatches(step.before());
+    beginStep(step.before(), step.learningRate(), microBatches);
+    for (int i = 0; i < microBatches.size(); i++) {
+      forwardBackward(i, microBatches.get(i));
+      Optional<String> activation = nonFinite.activation();
+      if (activation.isPresent()) {
+        return activation;
+      }
+    }
+    return nonFinite.gradient();
+  }
+
+  /** Whether a step begun since has updated the weights, so that the row of dropped ones ends. */
+  private boolean goodStepBehind() {
+    return issued.stream().anyMatch(step -> !step.outputs().get().skipped());
+  }
+
+  /** The data of the step that begins in a state. */
+  private BatchName data(TrainerState before) {
+    return BatchName.of(training, before.epoch(), before.batch(), microBatches(before));
   }
 
   /** Evaluates, samples and saves what is due after the step just done. */
@@ -345,13 +400,18 @@ public final class Trainer implements AutoCloseable {
     int epoch = state.lastEpoch();
     double trainLoss = evaluator.evaluate(training, epoch - 1, most).loss();
     if (validation.isPresent()) {
-      validationLoss = evaluator.evaluate(validation.get(), 0, most).loss();
+      validate(most);
       state = state.evaluated(validationLoss);
     }
     double milliseconds = (System.nanoTime() - begin) * 1e-6;
     emit(
         new TrainingEvent.Evaluated(
             step, epoch, trainLoss, validationLoss, state.tokens(), milliseconds));
+  }
+
+  private void validate(int mostBatches) {
+    validationLoss = evaluator.evaluate(validation.orElseThrow(), 0, mostBatches).loss();
+    validatedStep = state.step();
   }
 
   private void sample(long step) {
@@ -372,6 +432,10 @@ public final class Trainer implements AutoCloseable {
       return;
     }
     long begin = System.nanoTime();
+    boolean evaluates = !config.watch().evaluate().equals(Cadence.NEVER);
+    if (evaluates && validation.isPresent() && validatedStep != state.step()) {
+      validate(config.watch().evaluationBatches()); // so that a checkpoint has its own loss
+    }
     Path folder = checkpointer.get().save(state, validationLoss);
     savedStep = state.step();
     double milliseconds = (System.nanoTime() - begin) * 1e-6;

@@ -19,6 +19,7 @@ import io.gptjava.cli.config.TrainConfigs;
 import io.gptjava.cli.model.Models;
 import io.gptjava.core.Backend;
 import io.gptjava.train.config.TrainConfig;
+import io.gptjava.train.run.BuildCommit;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -113,7 +114,7 @@ public final class BenchKernelsCommand implements Callable<Integer> {
     BackendChoice choice = BackendChoice.of(settings, context.environment());
     KernelBenchmarkResult result =
         KernelBenchmark.run(
-            choice::open, benchmark(choice, config), GptVersion.number(), Optional.empty());
+            choice::open, benchmark(choice, config), GptVersion.number(), BuildCommit.read());
     if (json) {
       context.out().println(KernelBenchmarkReport.json(result));
     } else {

@@ -21,6 +21,7 @@ import io.gptjava.cli.model.Models;
 import io.gptjava.cli.run.RunMemory;
 import io.gptjava.core.Backend;
 import io.gptjava.train.config.TrainConfig;
+import io.gptjava.train.run.BuildCommit;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -123,7 +124,7 @@ public final class BenchTrainCommand implements Callable<Integer> {
 
   private void onHost(Backend backend, TrainBenchmark.Settings settings) {
     TrainBenchmarkResult result =
-        TrainBenchmark.run(backend, settings, GptVersion.number(), Optional.empty());
+        TrainBenchmark.run(backend, settings, GptVersion.number(), BuildCommit.read());
     if (json) {
       context.out().println(TrainBenchmarkReport.json(result));
     } else {
@@ -134,7 +135,7 @@ public final class BenchTrainCommand implements Callable<Integer> {
   private void onDevice(Backend backend, TrainBenchmark.Settings settings) {
     DeviceTrainResult result =
         DeviceTrainBenchmark.run(
-            backend, settings, productSize, GptVersion.number(), Optional.empty());
+            backend, settings, productSize, GptVersion.number(), BuildCommit.read());
     if (json) {
       context.out().println(DeviceTrainReport.json(result));
     } else {

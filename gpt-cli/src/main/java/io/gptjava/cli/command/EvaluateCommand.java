@@ -81,8 +81,7 @@ public final class EvaluateCommand implements Callable<Integer> {
           sequence, config.contextLength());
     }
     DataConfig how = new DataConfig(data, List.of(), 1, 0, 0, false, false);
-    try (Datasets sets =
-            Datasets.load(how, sequence, "--sequence-length", batchSize, 0, new Gpt2Tokenizer());
+    try (Datasets sets = Datasets.forEvaluation(how, sequence, batchSize, new Gpt2Tokenizer());
         Backend backend = device.open(context)) {
       GptModel model = Models.load(backend, path, batchSize, sequence);
       report(evaluate(backend, model, sets.training()));

@@ -10,7 +10,7 @@ public final class Availability {
   /**
    * Checks the settings of a training run that no backend or device decides.
    *
-   * @throws GptException with {@link Failure#DEVICE} or {@link Failure#USAGE}
+   * @throws GptException with {@link Failure#USAGE}
    */
   public static void check(ResolvedSettings settings) {
     refuse(

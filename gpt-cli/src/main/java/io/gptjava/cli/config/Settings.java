@@ -51,7 +51,10 @@ public final class Settings {
     t.group = Group.DATA;
     t.add(
         "data", PATHS, "Text files, directories, globs or .bin shards. Default: a bundled story.");
-    t.add("val-data", PATHS, "Validation data of the same kinds, instead of a split.");
+    t.add(
+        "val-data",
+        PATHS,
+        "Validation data of the same kinds, instead of a split or of shards named *val*.");
     t.add(
         "train-ratio",
         RATIO,

@@ -7,6 +7,8 @@ import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.data.Datasets;
 import io.gptjava.train.data.WindowLoader;
 import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 
 /** The lines before the first step: device, data, model, length. */
@@ -23,6 +25,14 @@ public final class RunHeader {
       line(out, "Characters: %,d", data.characters());
     }
     line(out, "Tokens: %,d", data.tokens());
+    if (!data.validationShards().isEmpty()) {
+      line(
+          out,
+          config.data().validation().isEmpty()
+              ? "Validation data by name, not trained on: %s"
+              : "Left out of --data, as --val-data is given: %s",
+          names(data.validationShards()));
+    }
     line(
         out,
         "Batches: %,d training, %,d validation, each [%d, %d]",
@@ -32,6 +42,11 @@ public final class RunHeader {
         batch.sequenceLength());
     line(out, "Model parameters: %,d", config.model().parameterCount());
     line(out, "Steps: %,d (%,d an epoch)", length.totalSteps(), length.stepsPerEpoch());
+  }
+
+  private static String names(List<Path> files) {
+    String first = files.getFirst().getFileName().toString();
+    return files.size() == 1 ? first : first + " and " + (files.size() - 1) + " more";
   }
 
   private static void line(PrintStream out, String format, Object... values) {

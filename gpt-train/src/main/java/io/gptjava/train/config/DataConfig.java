@@ -7,7 +7,9 @@ import java.util.List;
  * Where the tokens come from and how they are cut.
  *
  * @param train text files, directories, globs or {@code .bin} shards; empty for the bundled story
- * @param validation the same, apart; empty to split {@code train} by {@code trainRatio}
+ * @param validation the same, apart; empty to take the shards of {@code train} that are named for
+ *     it ({@code val.bin}, {@code fineweb_val_000000.bin}) or, without such, to split {@code train}
+ *     by {@code trainRatio}
  * @param trainRatio share of the training data kept for training when {@code validation} is empty,
  *     in (0, 1]; raw text splits by characters, shards by tokens; 1 for no validation
  * @param stride distance of window starts in tokens; 0 for the sequence length

@@ -1,5 +1,7 @@
 package io.gptjava.train.data;
 
+import java.util.List;
+
 /**
  * Training or validation batches, addressed by epoch and index, so that a run can go on from
  * anywhere.
@@ -23,4 +25,11 @@ public interface BatchSource {
    * @param batch of this source's B and T
    */
   void read(int epoch, int index, Batch batch);
+
+  /**
+   * Which windows of the data a batch holds, in order; empty if the source does not number them.
+   */
+  default List<BatchName.Sample> samples(int epoch, int index) {
+    return List.of();
+  }
 }

@@ -12,7 +12,10 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.function.Predicate;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -30,6 +33,8 @@ import java.util.stream.Stream;
 public record DataPaths(List<Path> files, boolean shards) {
   private static final List<String> TEXT_ENDINGS = List.of(".txt", ".text", ".md");
   private static final String SHARD_ENDING = ".bin";
+  private static final Pattern VALIDATION =
+      Pattern.compile("(?i)(.*[_.-])?val(id|idation)?([_.-].*)?\\.bin");
 
   /** Copies the list. */
   public DataPaths {
@@ -66,6 +71,21 @@ public record DataPaths(List<Path> files, boolean shards) {
                   files.stream().filter(DataPaths::isShard).findFirst().orElseThrow()));
     }
     return new DataPaths(files, shards != 0);
+  }
+
+  /**
+   * Divides token shards by their names, as nanoGPT ({@code val.bin}), llm.c ({@code
+   * fineweb_val_000000.bin}) and {@code gpt tokenize} give them: with key true those for
+   * validation. Text is all for training, and so are shards of which all have such names.
+   */
+  Map<Boolean, List<Path>> byValidation() {
+    Map<Boolean, List<Path>> divided =
+        files.stream().collect(Collectors.partitioningBy(file -> shards && isValidation(file)));
+    return divided.get(false).isEmpty() ? Map.of(false, files, true, List.of()) : divided;
+  }
+
+  private static boolean isValidation(Path shard) {
+    return VALIDATION.matcher(shard.getFileName().toString()).matches();
   }
 
   private static void add(String flag, Path path, List<Path> files) throws IOException {

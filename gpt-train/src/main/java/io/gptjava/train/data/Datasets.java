@@ -7,6 +7,7 @@ import io.gptjava.train.config.DataConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -20,6 +21,9 @@ import java.util.Optional;
  *     the two splits
  * @param trainingTokens tokens of the training split
  * @param validationTokens tokens of the validation split
+ * @param validationShards shards among the training data that are for validation by their names
+ *     ({@code val.bin}, {@code fineweb_val_000000.bin}): read as such, or left out if there is
+ *     validation data apart
  * @param owned what {@link #close} gives back
  */
 public record Datasets(
@@ -30,6 +34,7 @@ public record Datasets(
     long tokens,
     long trainingTokens,
     long validationTokens,
+    List<Path> validationShards,
     List<TokenSource> owned)
     implements AutoCloseable {
 
@@ -40,6 +45,7 @@ public record Datasets(
 
   /** Copies the list. */
   public Datasets {
+    validationShards = List.copyOf(validationShards);
     owned = List.copyOf(owned);
   }
 
@@ -69,19 +75,46 @@ public record Datasets(
       int batchSize,
       long seed,
       TextEncoder encoder) {
+    return load(config, sequenceLength, lengthFlag, batchSize, seed, encoder, false);
+  }
+
+  /**
+   * Loads data that a model is evaluated on and not trained: all of it, in order, as {@link
+   * #training}.
+   */
+  public static Datasets forEvaluation(
+      DataConfig config, int sequenceLength, int batchSize, TextEncoder encoder) {
+    return load(config, sequenceLength, "--sequence-length", batchSize, 0, encoder, true);
+  }
+
+  private static Datasets load(
+      DataConfig config,
+      int sequenceLength,
+      String lengthFlag,
+      int batchSize,
+      long seed,
+      TextEncoder encoder,
+      boolean evaluation) {
     if (!(config.trainRatio() > 0 && config.trainRatio() <= 1)) {
       throw new GptException(
           Failure.USAGE,
           "--train-ratio %s is not in (0, 1]; 0.9 keeps a tenth for validation, 1 nothing"
               .formatted(config.trainRatio()));
     }
-    Splits splits = splits(config, encoder);
+    Splits splits = splits(config, encoder, evaluation);
     try {
       WindowLoader training =
           loader(config, splits.training, sequenceLength, batchSize, seed, true);
       TooLittleData check = new TooLittleData(lengthFlag, sequenceLength, batchSize);
-      boolean divided = config.validation().isEmpty() && config.trainRatio() < 1;
-      check.training(training, divided);
+      boolean divided =
+          config.validation().isEmpty()
+              && splits.validationShards.isEmpty()
+              && config.trainRatio() < 1;
+      if (evaluation) {
+        check.evaluation(training);
+      } else {
+        check.training(training, divided);
+      }
       Optional<WindowLoader> validation =
           Optional.ofNullable(splits.validation)
               .map(tokens -> loader(config, tokens, sequenceLength, batchSize, seed, false));
@@ -94,6 +127,7 @@ public record Datasets(
           splits.tokens,
           splits.training.size(),
           validation.map(WindowLoader::tokens).orElse(0L),
+          splits.validationShards,
           splits.owned);
     } catch (RuntimeException e) {
       splits.owned.forEach(TokenSource::close);
@@ -125,17 +159,18 @@ public record Datasets(
     private int documents;
     private long characters;
     private long tokens;
+    private List<Path> validationShards = List.of();
     private final List<TokenSource> owned = new ArrayList<>();
   }
 
-  private static Splits splits(DataConfig config, TextEncoder encoder) {
+  private static Splits splits(DataConfig config, TextEncoder encoder, boolean evaluation) {
     int workers =
         config.workers() > 0 ? config.workers() : Runtime.getRuntime().availableProcessors();
-    boolean whole = !config.validation().isEmpty() || config.trainRatio() == 1;
     Splits splits = new Splits();
     try {
-      Part data = read(splits, "--data", config.train(), encoder);
-      if (whole) {
+      Part data = readTraining(splits, config, encoder, evaluation);
+      boolean apart = !config.validation().isEmpty() || !splits.validationShards.isEmpty();
+      if (apart || config.trainRatio() == 1) {
         splits.training = data.all(encoder, workers);
         splits.tokens = splits.training.size();
       } else if (data.shards != null) {
@@ -157,6 +192,9 @@ public record Datasets(
         splits.validation =
             read(splits, "--val-data", config.validation(), encoder).all(encoder, workers);
         splits.tokens += splits.validation.size();
+      } else if (!splits.validationShards.isEmpty()) {
+        splits.validation = shards(splits, splits.validationShards, encoder).shards;
+        splits.tokens += splits.validation.size();
       }
       return splits;
     } catch (RuntimeException e) {
@@ -172,24 +210,42 @@ public record Datasets(
     }
   }
 
-  private static Part read(Splits splits, String flag, List<Path> paths, TextEncoder encoder) {
-    TextCorpus corpus;
-    if (paths.isEmpty()) {
-      corpus = TextCorpus.ofResource(STORY);
-    } else {
-      DataPaths found = DataPaths.resolve(flag, paths);
-      if (found.shards()) {
-        List<TokenFile> shards = new ArrayList<>();
-        for (Path file : found.files()) {
-          TokenFile shard = TokenFile.open(file, encoder.vocabularySize());
-          splits.owned.add(shard);
-          shards.add(shard);
-        }
-        splits.documents += shards.size();
-        return new Part(null, new JoinedTokens(shards));
-      }
-      corpus = TextCorpus.open(found.files());
+  private static Part readTraining(
+      Splits splits, DataConfig config, TextEncoder encoder, boolean evaluation) {
+    if (config.train().isEmpty()) {
+      return text(splits, TextCorpus.ofResource(STORY));
     }
+    DataPaths found = DataPaths.resolve("--data", config.train());
+    if (!found.shards() || evaluation) {
+      return read(splits, found, encoder);
+    }
+    Map<Boolean, List<Path>> divided = found.byValidation();
+    splits.validationShards = divided.get(true);
+    return shards(splits, divided.get(false), encoder);
+  }
+
+  private static Part read(Splits splits, String flag, List<Path> paths, TextEncoder encoder) {
+    return read(splits, DataPaths.resolve(flag, paths), encoder);
+  }
+
+  private static Part read(Splits splits, DataPaths found, TextEncoder encoder) {
+    return found.shards()
+        ? shards(splits, found.files(), encoder)
+        : text(splits, TextCorpus.open(found.files()));
+  }
+
+  private static Part shards(Splits splits, List<Path> files, TextEncoder encoder) {
+    List<TokenFile> shards = new ArrayList<>();
+    for (Path file : files) {
+      TokenFile shard = TokenFile.open(file, encoder.vocabularySize());
+      splits.owned.add(shard);
+      shards.add(shard);
+    }
+    splits.documents += shards.size();
+    return new Part(null, new JoinedTokens(shards));
+  }
+
+  private static Part text(Splits splits, TextCorpus corpus) {
     splits.documents += corpus.documents();
     splits.characters += corpus.characters();
     return new Part(corpus, null);

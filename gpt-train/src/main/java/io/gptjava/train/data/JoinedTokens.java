@@ -1,5 +1,6 @@
 package io.gptjava.train.data;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -41,6 +42,20 @@ public final class JoinedTokens implements TokenSource {
         left -= here;
       }
     }
+  }
+
+  @Override
+  public String place(long from, long to) {
+    List<String> places = new ArrayList<>();
+    for (int part = 0; part < ends.length; part++) {
+      long begin = ends[part] - parts.get(part).size();
+      long first = Math.max(from, begin);
+      long last = Math.min(to, ends[part]);
+      if (first < last) {
+        places.add(parts.get(part).place(first - begin, last - begin));
+      }
+    }
+    return String.join(" and ", places);
   }
 
   @Override

@@ -119,6 +119,11 @@ public final class TokenFile implements TokenSource {
   }
 
   @Override
+  public String place(long from, long to) {
+    return path.getFileName() + " " + TokenSource.super.place(from, to);
+  }
+
+  @Override
   public void close() {
     arena.close();
   }

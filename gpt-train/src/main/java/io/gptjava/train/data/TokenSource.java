@@ -13,6 +13,11 @@ public interface TokenSource extends AutoCloseable {
    */
   void copy(long from, int[] target, int at, int count);
 
+  /** Where tokens [from, to) lie, for people. */
+  default String place(long from, long to) {
+    return "tokens " + from + "–" + (to - 1);
+  }
+
   /** A part that shares this source's memory; closing it does nothing. */
   default TokenSource slice(long from, long to) {
     if (from < 0 || to < from || to > size()) {
@@ -32,6 +37,11 @@ public interface TokenSource extends AutoCloseable {
               "[" + begin + ", " + (begin + count) + ") of " + (to - from));
         }
         whole.copy(from + begin, target, at, count);
+      }
+
+      @Override
+      public String place(long begin, long end) {
+        return whole.place(from + begin, from + end);
       }
     };
   }

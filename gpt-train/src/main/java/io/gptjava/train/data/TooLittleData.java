@@ -38,6 +38,13 @@ record TooLittleData(String lengthFlag, int sequence, int batchSize) {
     }
   }
 
+  /** Checks the data of an evaluation without training. */
+  void evaluation(WindowLoader loader) {
+    if (loader.batches() == 0) {
+      throw tooShort("evaluation", loader.tokens(), null);
+    }
+  }
+
   private GptException tooShort(String split, long tokens, String ratio) {
     StringBuilder fix = new StringBuilder();
     if (tokens > 1) {

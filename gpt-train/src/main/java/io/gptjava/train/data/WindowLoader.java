@@ -3,6 +3,8 @@ package io.gptjava.train.data;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
 import io.gptjava.core.Ops;
+import java.util.Arrays;
+import java.util.List;
 
 /**
  * Cuts tokens into windows that begin at {@code range(0, n − T, stride)}: inputs are the T tokens
@@ -103,15 +105,34 @@ public final class WindowLoader implements BatchSource {
     if (index < 0 || index >= batches) {
       throw new IndexOutOfBoundsException("batch " + index + " of " + batches);
     }
-    long first = (long) index * batchSize;
-    int samples = (int) Math.min(batchSize, windows - first);
-    EpochOrder permutation = shuffle ? order(epoch) : null;
-    batch.samples(samples);
-    for (int sample = 0; sample < samples; sample++) {
-      long place = first + sample;
-      long window = permutation == null ? place : permutation.at(place);
-      readWindow(window * stride, batch, sample * sequence);
+    long[] numbers = numbers(epoch, index);
+    batch.samples(numbers.length);
+    for (int sample = 0; sample < numbers.length; sample++) {
+      readWindow(numbers[sample] * stride, batch, sample * sequence);
     }
+  }
+
+  /** The windows of a batch. */
+  private long[] numbers(int epoch, int index) {
+    long first = (long) index * batchSize;
+    long[] numbers = new long[(int) Math.min(batchSize, windows - first)];
+    EpochOrder permutation = shuffle ? order(epoch) : null;
+    for (int sample = 0; sample < numbers.length; sample++) {
+      long place = first + sample;
+      numbers[sample] = permutation == null ? place : permutation.at(place);
+    }
+    return numbers;
+  }
+
+  @Override
+  public List<BatchName.Sample> samples(int epoch, int index) {
+    return Arrays.stream(numbers(epoch, index))
+        .mapToObj(
+            number -> {
+              long from = number * stride;
+              return new BatchName.Sample(number, tokens.place(from, from + sequence + 1));
+            })
+        .toList();
   }
 
   private void readWindow(long from, Batch batch, int at) {

@@ -28,7 +28,8 @@ import java.util.concurrent.Future;
  * A checkpoint that has been verified: every file has the size and the checksum of its manifest.
  *
  * <pre>
- * model.safetensors config.json tokenizer_config.json   a Hugging Face GPT-2 ({@link ModelFolder})
+ * model.safetensors config.json tokenizer_config.json
+ * vocab.json merges.txt                                 a Hugging Face GPT-2 ({@link ModelFolder})
  * optimizer.safetensors   moments, as NAME.exp_avg and NAME.exp_avg_sq
  * trainer.json            {@link CheckpointInfo}
  * manifest.json           sizes and checksums of the others

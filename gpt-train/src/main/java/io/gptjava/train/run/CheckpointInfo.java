@@ -16,7 +16,7 @@ import java.nio.file.Path;
  * @param seed of every random stream
  * @param totalSteps of the schedule
  * @param warmupSteps of the schedule
- * @param validationLoss measured last before the checkpoint; NaN if there was none
+ * @param validationLoss of the checkpoint's own weights; NaN if the run does not evaluate
  * @param fingerprint of the configuration ({@link ConfigFingerprint}): a run continues bit for bit
  *     only under the same
  */

@@ -51,11 +51,16 @@ final class HuggingFaceConfig {
   }
 
   private static void endOfText(ObjectNode node, String key, GptConfig config) {
-    if (config.vocabularySize() > END_OF_TEXT) {
+    if (hasGpt2Vocabulary(config)) {
       node.put(key, END_OF_TEXT);
     } else {
       node.putNull(key);
     }
+  }
+
+  /** Whether every token of GPT-2's is one of the model's. */
+  static boolean hasGpt2Vocabulary(GptConfig config) {
+    return config.vocabularySize() > END_OF_TEXT;
   }
 
   /** Enough for {@code AutoTokenizer} to know which tokenizer the ids belong to. */

@@ -45,7 +45,11 @@ record Manifest(List<Entry> files) {
 
   /** Writes a small file through to the disk. */
   static Entry write(Path folder, String name, JsonNode content) throws IOException {
-    byte[] bytes = Json.pretty(content);
+    return write(folder, name, Json.pretty(content));
+  }
+
+  /** Writes a small file through to the disk. */
+  static Entry write(Path folder, String name, byte[] bytes) throws IOException {
     DurableFiles.replace(folder.resolve(name), bytes);
     CRC32C crc = new CRC32C();
     crc.update(bytes);

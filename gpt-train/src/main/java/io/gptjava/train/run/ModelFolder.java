@@ -202,6 +202,11 @@ public final class ModelFolder implements AutoCloseable {
     }
     files.add(Manifest.write(folder, HuggingFaceConfig.FILE, HuggingFaceConfig.toJson(config)));
     files.add(Manifest.write(folder, "tokenizer_config.json", HuggingFaceConfig.tokenizer(config)));
+    if (HuggingFaceConfig.hasGpt2Vocabulary(config)) {
+      TokenizerFiles tokenizer = TokenizerFiles.gpt2();
+      files.add(Manifest.write(folder, TokenizerFiles.VOCABULARY, tokenizer.vocabulary()));
+      files.add(Manifest.write(folder, TokenizerFiles.MERGES, tokenizer.merges()));
+    }
     return files;
   }
 

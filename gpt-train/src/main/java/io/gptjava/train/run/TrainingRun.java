@@ -116,7 +116,7 @@ public final class TrainingRun implements AutoCloseable {
       try {
         folder.writeConfig(recorded);
         folder.writeEnvironment(
-            Environment.current(version(), Optional.empty(), backend.description()));
+            Environment.current(version(), BuildCommit.read(), backend.description()));
         return new TrainingRun(backend, config, folder, prepared, Start.NEW, listeners);
       } catch (RuntimeException | Error e) {
         folder.discard(e);

@@ -126,6 +126,43 @@ class DatasetsTest {
     }
   }
 
+  /** As nanoGPT, llm.c and gpt tokenize name them. */
+  @Test
+  void shardsNamedForValidationAreNeverTrainedOn() {
+    int[] tokens = IntStream.range(0, 1000).toArray();
+    for (String name : List.of("val.bin", "fineweb_val_000000.bin", "VAL_000001.bin")) {
+      Path shards = folder.resolve(name + ".d");
+      assertTrue(shards.toFile().mkdir());
+      TokenFile.write(shards.resolve("train_000000.bin"), TokenBuffer.of(tokens).slice(0, 600));
+      TokenFile.write(shards.resolve("valley.bin"), TokenBuffer.of(tokens).slice(600, 900));
+      TokenFile.write(shards.resolve(name), TokenBuffer.of(tokens).slice(900, 1000));
+      DataConfig config = new DataConfig(List.of(shards), List.of(), 0.9, 0, 0, false, false);
+      try (Datasets data = Datasets.load(config, 10, 4, 1, GPT2)) {
+        assertEquals(900, data.trainingTokens());
+        assertEquals(100, data.validationTokens());
+        assertEquals(1000, data.tokens());
+        assertEquals(3, data.documents());
+        assertEquals(List.of(shards.resolve(name)), data.validationShards());
+        Batch batch = new Batch(4, 10);
+        data.validation().orElseThrow().read(0, 0, batch);
+        assertEquals(900, batch.tokens()[0]);
+      }
+      Path other = shards.resolve("valley.bin");
+      try (Datasets data = Datasets.load(config(shards, other, 0.9), 10, 4, 1, GPT2)) {
+        assertEquals(900, data.trainingTokens());
+        assertEquals(300, data.validationTokens());
+        assertEquals(List.of(shards.resolve(name)), data.validationShards());
+      }
+      try (Datasets data = Datasets.forEvaluation(config(shards, null, 1), 10, 4, GPT2)) {
+        assertEquals(1000, data.trainingTokens());
+      }
+      try (Datasets data = Datasets.load(config(shards.resolve(name), null, 1), 10, 4, 1, GPT2)) {
+        assertEquals(100, data.trainingTokens(), "named alone, it is what the user wants");
+        assertEquals(List.of(), data.validationShards());
+      }
+    }
+  }
+
   @Test
   void tooLittleTextSaysWhatToChange() throws IOException {
     Path text = write("short.txt", "x".repeat(100));

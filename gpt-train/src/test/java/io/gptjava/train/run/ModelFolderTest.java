@@ -57,6 +57,15 @@ class ModelFolderTest {
     return model;
   }
 
+  @Test
+  void theTokenizerLiesBesideAModelOfItsVocabulary() throws IOException {
+    write(new GptConfig(50_257, 4, 4, 1, 2, 0, true, true));
+    assertArrayEquals(
+        TokenizerFiles.gpt2().vocabulary(), Files.readAllBytes(folder.resolve("vocab.json")));
+    assertArrayEquals(
+        TokenizerFiles.gpt2().merges(), Files.readAllBytes(folder.resolve("merges.txt")));
+  }
+
   private void assertReads(FlatParameters expected) {
     try (ModelFolder opened = ModelFolder.open(folder)) {
       assertEquals(expected.layout().config(), opened.config());

@@ -17,6 +17,8 @@ import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
 import io.gptjava.core.GptException;
 import io.gptjava.core.Precision;
+import io.gptjava.core.tokenizer.Gpt2Tokenizer;
+import io.gptjava.train.Evaluator;
 import io.gptjava.train.Trainer.Outcome;
 import io.gptjava.train.TrainingEvent;
 import io.gptjava.train.TrainingListener;
@@ -33,6 +35,8 @@ import io.gptjava.train.config.Recompute;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.config.TrainConfig.Initialization;
 import io.gptjava.train.config.WatchConfig;
+import io.gptjava.train.data.Datasets;
+import io.gptjava.train.model.GptModel;
 import java.io.IOException;
 import java.lang.reflect.Proxy;
 import java.nio.file.Files;
@@ -193,6 +197,47 @@ class TrainingRunTest {
     assertEquals(List.of(1L), Checkpoints.list(out));
     assertEquals(List.of("diverged"), events(out, "end", "reason"));
     assertEquals("diverged", RunState.read(out).orElseThrow().status());
+  }
+
+  @Test
+  void aCheckpointCarriesTheLossOfItsOwnWeights() throws IOException {
+    Path out = temporary.resolve("out");
+    TrainConfig config = saving(config(1e-2), Cadence.every(3)); // evaluated after 1, 4 and 7 steps
+    train(out, config, List.of());
+    for (long step : Checkpoints.list(out)) {
+      try (Backend backend = open();
+          Datasets data = Datasets.load(config.data(), 8, 3, config.seed(), new Gpt2Tokenizer())) {
+        Checkpoint checkpoint = Checkpoints.open(out, step);
+        GptModel model = new GptModel(backend, config.model(), 3, 8, false);
+        checkpoint.readModel(new FlatParameters(backend, model.layout(), model.masters()));
+        double loss =
+            new Evaluator(model, backend.stepControl())
+                .evaluate(data.validation().orElseThrow(), 0, 2)
+                .loss();
+        assertEquals(loss, checkpoint.info().validationLoss(), "checkpoint " + step);
+      }
+    }
+    RunState state = RunState.read(out).orElseThrow();
+    CheckpointInfo best =
+        CheckpointInfo.read(Checkpoints.folder(out, state.bestCheckpoint().orElseThrow()));
+    assertEquals(best.validationLoss(), state.bestLoss());
+  }
+
+  @Test
+  void droppingEveryStepIsDivergenceAndNotAFinishedRun() throws IOException {
+    Path out = temporary.resolve("out");
+    TrainConfig config = config(1e30);
+    BatchConfig longer = new BatchConfig(3, 8, 2, new Duration(Unit.STEPS, 40));
+    KeepConfig keep = new KeepConfig(Cadence.NEVER, 0, OnNan.ROLLBACK, 0);
+    GptException e =
+        assertThrows(
+            GptException.class,
+            () -> train(out, config.withBatch(longer).withKeep(keep), List.of()));
+    assertEquals(Failure.DIVERGED, e.failure());
+    assertTrue(e.getMessage().contains("the weights before it are finite"), e.getMessage());
+    assertTrue(e.getMessage().contains("epoch 3, batch 4"), e.getMessage());
+    assertEquals(List.of("diverged"), events(out, "end", "reason"));
+    assertEquals(8, events(out, "warning", "message").size());
   }
 
   /** As on a device: each step begins before the results of the last one are read. */
