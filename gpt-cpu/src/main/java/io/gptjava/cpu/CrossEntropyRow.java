@@ -63,39 +63,41 @@ final class CrossEntropyRow {
     return max;
   }
 
-  /** Replaces each logit by exp(logit − max) and returns their sum. */
+  /**
+   * Replaces each logit by exp(logit − max) and returns their sum. One exponential in the loop and
+   * the last logits in a method of their own: with more, the compiler reaches its limit of inlining
+   * and makes an object of every vector.
+   */
   private static double exponentials(MemorySegment row, long at, int count, float max) {
-    FloatVector sum0 = FloatVector.zero(Vectors.F);
-    FloatVector sum1 = sum0;
-    int j = 0;
-    for (; j <= count - 2 * L; j += 2 * L) {
-      FloatVector e0 = VectorMath.exp(load(row, at, j).sub(max));
-      FloatVector e1 = VectorMath.exp(load(row, at, j + L).sub(max));
-      e0.intoMemorySegment(row, at + (long) j * Float.BYTES, ORDER);
-      e1.intoMemorySegment(row, at + (long) (j + L) * Float.BYTES, ORDER);
-      sum0 = sum0.add(e0);
-      sum1 = sum1.add(e1);
+    FloatVector sums = FloatVector.zero(Vectors.F);
+    int bound = Vectors.F.loopBound(count);
+    for (int j = 0; j < bound; j += L) {
+      FloatVector e = VectorMath.exp(load(row, at, j).sub(max));
+      e.intoMemorySegment(row, at + (long) j * Float.BYTES, ORDER);
+      sums = sums.add(e);
     }
-    double sum = VectorMath.sum(sum0.add(sum1));
-    for (; j < count; j++) {
-      float e = exp(scalar(row, at, j) - max);
-      row.set(ValueLayout.JAVA_FLOAT, at + (long) j * Float.BYTES, e);
-      sum += e;
-    }
-    return sum;
+    return VectorMath.sum(sums) + lastExponentials(row, at, bound, count, max, true);
   }
 
   private static double sumExponentials(MemorySegment row, long at, int count, float max) {
-    FloatVector sum0 = FloatVector.zero(Vectors.F);
-    FloatVector sum1 = sum0;
-    int j = 0;
-    for (; j <= count - 2 * L; j += 2 * L) {
-      sum0 = sum0.add(VectorMath.exp(load(row, at, j).sub(max)));
-      sum1 = sum1.add(VectorMath.exp(load(row, at, j + L).sub(max)));
+    FloatVector sums = FloatVector.zero(Vectors.F);
+    int bound = Vectors.F.loopBound(count);
+    for (int j = 0; j < bound; j += L) {
+      sums = sums.add(VectorMath.exp(load(row, at, j).sub(max)));
     }
-    double sum = VectorMath.sum(sum0.add(sum1));
-    for (; j < count; j++) {
-      sum += exp(scalar(row, at, j) - max);
+    return VectorMath.sum(sums) + lastExponentials(row, at, bound, count, max, false);
+  }
+
+  /** The logits behind the last whole vector. */
+  private static double lastExponentials(
+      MemorySegment row, long at, int from, int count, float max, boolean store) {
+    double sum = 0;
+    for (int j = from; j < count; j++) {
+      float e = exp(scalar(row, at, j) - max);
+      if (store) {
+        row.set(ValueLayout.JAVA_FLOAT, at + (long) j * Float.BYTES, e);
+      }
+      sum += e;
     }
     return sum;
   }
