@@ -7,25 +7,16 @@ import io.gptjava.benchmarks.kernels.KernelBenchmarkResult;
 import io.gptjava.benchmarks.kernels.KernelShapes;
 import io.gptjava.cli.CliContext;
 import io.gptjava.cli.GptVersion;
-import io.gptjava.cli.config.Availability;
 import io.gptjava.cli.config.BackendChoice;
-import io.gptjava.cli.config.FlagOptions;
-import io.gptjava.cli.config.Layer;
 import io.gptjava.cli.config.ResolvedSettings;
-import io.gptjava.cli.config.Setting;
-import io.gptjava.cli.config.Settings;
-import io.gptjava.cli.config.SettingsResolver;
 import io.gptjava.cli.config.TrainConfigs;
 import io.gptjava.cli.model.Models;
 import io.gptjava.core.Backend;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.run.BuildCommit;
-import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
-import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -48,27 +39,24 @@ import picocli.CommandLine.Spec;
       "  gpt bench kernels --preset textbook --backend cpu --only attention"
     })
 public final class BenchKernelsCommand implements Callable<Integer> {
-  private static final String DEFAULT_PRESET = "gpt2-124m";
-
-  private static final List<Setting> SETTINGS =
-      Stream.of(
-              "preset",
-              "layers",
-              "heads",
-              "width",
-              "context-length",
-              "vocab-size",
-              "dropout",
-              "batch-size",
-              "sequence-length",
-              "seed",
-              "backend",
-              "device",
-              "precision",
-              "blas",
-              "threads")
-          .map(Settings.ALL::get)
-          .toList();
+  private static final BenchSettings SETTINGS =
+      BenchSettings.of(
+          "gpt2-124m",
+          "preset",
+          "layers",
+          "heads",
+          "width",
+          "context-length",
+          "vocab-size",
+          "dropout",
+          "batch-size",
+          "sequence-length",
+          "seed",
+          "backend",
+          "device",
+          "precision",
+          "blas",
+          "threads");
 
   private final CliContext context;
 
@@ -101,15 +89,12 @@ public final class BenchKernelsCommand implements Callable<Integer> {
 
   /** The command with a flag for every setting that it heeds. */
   static CommandSpec create(CliContext context) {
-    CommandSpec spec = CommandSpec.forAnnotatedObject(new BenchKernelsCommand(context));
-    FlagOptions.addTo(spec, SETTINGS);
-    return spec;
+    return SETTINGS.addTo(new BenchKernelsCommand(context));
   }
 
   @Override
   public Integer call() {
-    ResolvedSettings settings = settings();
-    Availability.check(settings);
+    ResolvedSettings settings = SETTINGS.resolve(spec, context);
     TrainConfig config = TrainConfigs.from(settings, Models::config);
     BackendChoice choice = BackendChoice.of(settings, context.environment());
     KernelBenchmarkResult result =
@@ -121,19 +106,6 @@ public final class BenchKernelsCommand implements Callable<Integer> {
       context.out().print(KernelBenchmarkReport.text(result));
     }
     return 0;
-  }
-
-  private ResolvedSettings settings() {
-    Layer flags = FlagOptions.layer(spec.commandLine().getParseResult());
-    ResolvedSettings settings =
-        SettingsResolver.resolve(flags, Optional.empty(), context.environment());
-    if (!settings.given("preset")) {
-      flags.put(Settings.ALL.get("preset"), List.of(DEFAULT_PRESET), "--preset", "default");
-      settings = SettingsResolver.resolve(flags, Optional.empty(), context.environment());
-    }
-    Layer oneMicroBatch = new Layer();
-    oneMicroBatch.put(Settings.ALL.get("accumulate"), List.of("1"), "--accumulate", "default");
-    return SettingsResolver.change(settings, oneMicroBatch);
   }
 
   private KernelBenchmark.Settings benchmark(BackendChoice choice, TrainConfig config) {

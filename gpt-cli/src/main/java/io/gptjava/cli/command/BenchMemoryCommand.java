@@ -1,14 +1,8 @@
 package io.gptjava.cli.command;
 
 import io.gptjava.cli.CliContext;
-import io.gptjava.cli.config.Availability;
 import io.gptjava.cli.config.BackendChoice;
-import io.gptjava.cli.config.FlagOptions;
-import io.gptjava.cli.config.Layer;
 import io.gptjava.cli.config.ResolvedSettings;
-import io.gptjava.cli.config.Setting;
-import io.gptjava.cli.config.Settings;
-import io.gptjava.cli.config.SettingsResolver;
 import io.gptjava.cli.config.TrainConfigs;
 import io.gptjava.cli.model.Models;
 import io.gptjava.cli.run.MemoryReport;
@@ -16,10 +10,7 @@ import io.gptjava.cli.run.RunMemory;
 import io.gptjava.core.Backend;
 import io.gptjava.core.Precision;
 import io.gptjava.train.model.ModelSize;
-import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -43,27 +34,24 @@ import picocli.CommandLine.Spec;
       "  gpt bench memory --preset gpt2-1558m --precision bf16 --memory 80"
     })
 public final class BenchMemoryCommand implements Callable<Integer> {
-  private static final String DEFAULT_PRESET = "gpt2-124m";
-
   /** The settings of a run that change what it allocates. */
-  private static final List<Setting> SETTINGS =
-      Stream.of(
-              "preset",
-              "layers",
-              "heads",
-              "width",
-              "context-length",
-              "vocab-size",
-              "qkv-bias",
-              "tie-embeddings",
-              "batch-size",
-              "sequence-length",
-              "precision",
-              "recompute",
-              "backend",
-              "device")
-          .map(Settings.ALL::get)
-          .toList();
+  private static final BenchSettings SETTINGS =
+      BenchSettings.of(
+          "gpt2-124m",
+          "preset",
+          "layers",
+          "heads",
+          "width",
+          "context-length",
+          "vocab-size",
+          "qkv-bias",
+          "tie-embeddings",
+          "batch-size",
+          "sequence-length",
+          "precision",
+          "recompute",
+          "backend",
+          "device");
 
   private final CliContext context;
 
@@ -84,9 +72,7 @@ public final class BenchMemoryCommand implements Callable<Integer> {
 
   /** The command with a flag for every setting that it heeds. */
   static CommandSpec create(CliContext context) {
-    CommandSpec spec = CommandSpec.forAnnotatedObject(new BenchMemoryCommand(context));
-    FlagOptions.addTo(spec, SETTINGS);
-    return spec;
+    return SETTINGS.addTo(new BenchMemoryCommand(context));
   }
 
   @Override
@@ -94,8 +80,7 @@ public final class BenchMemoryCommand implements Callable<Integer> {
     if (memory != null && !(memory > 0)) {
       throw Usage.error("--memory %s must be more than 0 GiB", memory);
     }
-    ResolvedSettings settings = settings();
-    Availability.check(settings);
+    ResolvedSettings settings = SETTINGS.resolve(spec, context);
     ModelSize size = ModelSize.of(TrainConfigs.from(settings, Models::config));
     BackendChoice wanted = BackendChoice.of(settings, context.environment());
     BackendChoice choice =
@@ -113,18 +98,5 @@ public final class BenchMemoryCommand implements Callable<Integer> {
       }
     }
     return 0;
-  }
-
-  private ResolvedSettings settings() {
-    Layer flags = FlagOptions.layer(spec.commandLine().getParseResult());
-    ResolvedSettings settings =
-        SettingsResolver.resolve(flags, Optional.empty(), context.environment());
-    if (!settings.given("preset")) {
-      flags.put(Settings.ALL.get("preset"), List.of(DEFAULT_PRESET), "--preset", "default");
-      settings = SettingsResolver.resolve(flags, Optional.empty(), context.environment());
-    }
-    Layer oneMicroBatch = new Layer();
-    oneMicroBatch.put(Settings.ALL.get("accumulate"), List.of("1"), "--accumulate", "default");
-    return SettingsResolver.change(settings, oneMicroBatch);
   }
 }

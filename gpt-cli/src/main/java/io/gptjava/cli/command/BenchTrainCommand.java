@@ -8,24 +8,15 @@ import io.gptjava.benchmarks.TrainBenchmarkReport;
 import io.gptjava.benchmarks.TrainBenchmarkResult;
 import io.gptjava.cli.CliContext;
 import io.gptjava.cli.GptVersion;
-import io.gptjava.cli.config.Availability;
 import io.gptjava.cli.config.BackendChoice;
-import io.gptjava.cli.config.FlagOptions;
-import io.gptjava.cli.config.Layer;
 import io.gptjava.cli.config.ResolvedSettings;
-import io.gptjava.cli.config.Setting;
-import io.gptjava.cli.config.Settings;
-import io.gptjava.cli.config.SettingsResolver;
 import io.gptjava.cli.config.TrainConfigs;
 import io.gptjava.cli.model.Models;
 import io.gptjava.cli.run.RunMemory;
 import io.gptjava.core.Backend;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.run.BuildCommit;
-import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -52,32 +43,29 @@ import picocli.CommandLine.Spec;
       "  gpt bench train --preset gpt2-124m --backend cuda --precision bf16 --batch-size 64"
     })
 public final class BenchTrainCommand implements Callable<Integer> {
-  private static final String DEFAULT_PRESET = "textbook";
-
   /** The settings of a run that change what a step costs. */
-  private static final List<Setting> SETTINGS =
-      Stream.of(
-              "preset",
-              "layers",
-              "heads",
-              "width",
-              "context-length",
-              "vocab-size",
-              "dropout",
-              "qkv-bias",
-              "tie-embeddings",
-              "batch-size",
-              "sequence-length",
-              "steps",
-              "seed",
-              "backend",
-              "device",
-              "precision",
-              "cpu-matmul",
-              "blas",
-              "threads")
-          .map(Settings.ALL::get)
-          .toList();
+  private static final BenchSettings SETTINGS =
+      BenchSettings.of(
+          "textbook",
+          "preset",
+          "layers",
+          "heads",
+          "width",
+          "context-length",
+          "vocab-size",
+          "dropout",
+          "qkv-bias",
+          "tie-embeddings",
+          "batch-size",
+          "sequence-length",
+          "steps",
+          "seed",
+          "backend",
+          "device",
+          "precision",
+          "cpu-matmul",
+          "blas",
+          "threads");
 
   private final CliContext context;
 
@@ -100,15 +88,12 @@ public final class BenchTrainCommand implements Callable<Integer> {
 
   /** The command with a flag for every setting that it heeds. */
   static CommandSpec create(CliContext context) {
-    CommandSpec spec = CommandSpec.forAnnotatedObject(new BenchTrainCommand(context));
-    FlagOptions.addTo(spec, SETTINGS);
-    return spec;
+    return SETTINGS.addTo(new BenchTrainCommand(context));
   }
 
   @Override
   public Integer call() {
-    ResolvedSettings settings = settings();
-    Availability.check(settings);
+    ResolvedSettings settings = SETTINGS.resolve(spec, context);
     TrainConfig config = TrainConfigs.from(settings, Models::config);
     try (Backend backend = BackendChoice.of(settings, context.environment()).open()) {
       RunMemory.requireForBenchmark(backend, config);
@@ -141,20 +126,6 @@ public final class BenchTrainCommand implements Callable<Integer> {
     } else {
       context.out().print(DeviceTrainReport.text(result));
     }
-  }
-
-  private ResolvedSettings settings() {
-    Layer flags = FlagOptions.layer(spec.commandLine().getParseResult());
-    ResolvedSettings settings =
-        SettingsResolver.resolve(flags, Optional.empty(), context.environment());
-    if (!settings.given("preset")) {
-      flags.put(Settings.ALL.get("preset"), List.of(DEFAULT_PRESET), "--preset", "default");
-      settings = SettingsResolver.resolve(flags, Optional.empty(), context.environment());
-    }
-    // A preset's large batch of many micro-batches: one of them is what a step here computes.
-    Layer oneMicroBatch = new Layer();
-    oneMicroBatch.put(Settings.ALL.get("accumulate"), List.of("1"), "--accumulate", "default");
-    return SettingsResolver.change(settings, oneMicroBatch);
   }
 
   private TrainBenchmark.Settings benchmark(ResolvedSettings settings, TrainConfig config) {
