@@ -28,7 +28,7 @@ public record BackendChoice(String name, BackendOptions options, Precision preci
   /**
    * The choice of a training run.
    *
-   * @param environment says where CUDA is and where caches go
+   * @param environment says where CUDA is and where caches go; without a home nothing is kept
    */
   public static BackendChoice of(ResolvedSettings settings, Map<String, String> environment) {
     Precision precision = Precision.valueOf(settings.text("precision").toUpperCase(Locale.ROOT));
@@ -56,16 +56,16 @@ public record BackendChoice(String name, BackendOptions options, Precision preci
 
   /** What the environment says about the machine. */
   public static BackendOptions hints(Map<String, String> environment) {
-    return BackendOptions.DEFAULT
-        .withCuda(
+    BackendOptions options =
+        BackendOptions.DEFAULT.withCuda(
             path(environment, "GPT_CUDA_LIBRARY"),
             path(environment, "CUDA_HOME")
                 .or(() -> path(environment, "VIRTUAL_ENV"))
-                .or(() -> path(environment, "CONDA_PREFIX")))
-        .withCache(
-            path(environment, "XDG_CACHE_HOME")
-                .orElse(Path.of(environment.getOrDefault("HOME", "."), ".cache"))
-                .resolve("gpt-java"));
+                .or(() -> path(environment, "CONDA_PREFIX")));
+    return path(environment, "XDG_CACHE_HOME")
+        .or(() -> path(environment, "HOME").map(home -> home.resolve(".cache")))
+        .map(caches -> options.withCache(caches.resolve("gpt-java")))
+        .orElse(options);
   }
 
   private static Optional<Path> path(Map<String, String> environment, String variable) {

@@ -115,6 +115,14 @@ class BackendChoiceTest {
   }
 
   @Test
+  void cachesGoToTheHomeAndNowhereWithoutOne() {
+    assertEquals(
+        Optional.of(Path.of("/home/a/.cache/gpt-java")),
+        BackendChoice.hints(Map.of("HOME", "/home/a")).cache());
+    assertEquals(Optional.empty(), BackendChoice.hints(Map.of()).cache());
+  }
+
+  @Test
   void emptyVariablesAreNoHints() {
     assertEquals(
         Optional.empty(), BackendChoice.hints(Map.of("GPT_CUDA_LIBRARY", "")).cudaLibrary());
