@@ -76,7 +76,7 @@ final class CrossEntropyRow {
       e.intoMemorySegment(row, at + (long) j * Float.BYTES, ORDER);
       sums = sums.add(e);
     }
-    return VectorMath.sum(sums) + lastExponentials(row, at, bound, count, max, true);
+    return Vectors.sum(sums) + lastExponentials(row, at, bound, count, max, true);
   }
 
   private static double sumExponentials(MemorySegment row, long at, int count, float max) {
@@ -85,7 +85,7 @@ final class CrossEntropyRow {
     for (int j = 0; j < bound; j += L) {
       sums = sums.add(VectorMath.exp(load(row, at, j).sub(max)));
     }
-    return VectorMath.sum(sums) + lastExponentials(row, at, bound, count, max, false);
+    return Vectors.sum(sums) + lastExponentials(row, at, bound, count, max, false);
   }
 
   /** The logits behind the last whole vector. */

@@ -74,7 +74,7 @@ final class RowDots {
       sum2 = load(x, atX + shift + 2 * step).fma(load(weight, atWeight + shift + 2 * step), sum2);
       sum3 = load(x, atX + shift + 3 * step).fma(load(weight, atWeight + shift + 3 * step), sum3);
     }
-    float sum = VectorMath.sum(sum0.add(sum1).add(sum2.add(sum3)));
+    float sum = Vectors.sum(sum0.add(sum1).add(sum2.add(sum3)));
     for (; p < terms; p++) {
       long shift = (long) p * Float.BYTES;
       sum =

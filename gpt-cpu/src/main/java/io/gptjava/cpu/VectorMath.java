@@ -3,7 +3,6 @@ package io.gptjava.cpu;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShuffle;
 
 /**
  * Transcendental functions on vectors of floats: branch-free polynomials, the same bits in every
@@ -34,35 +33,7 @@ final class VectorMath {
 
   private static final int EXPONENT_OF_ONE = 0x3F800000;
 
-  private static final VectorShuffle<Float> BY_HALF = rotation(2);
-  private static final VectorShuffle<Float> BY_QUARTER = rotation(4);
-  private static final VectorShuffle<Float> BY_EIGHTH = rotation(8);
-  private static final VectorShuffle<Float> BY_SIXTEENTH = rotation(16);
-
   private VectorMath() {}
-
-  private static VectorShuffle<Float> rotation(int fraction) {
-    return VectorShuffle.iota(Vectors.F, Vectors.F.length() / fraction, 1, true);
-  }
-
-  /**
-   * Sum of a vector's lanes in a fixed order. {@code reduceLanes(ADD)} promises none, and its order
-   * changes when the compiler takes a method over, and with it the last bit.
-   */
-  static float sum(FloatVector v) {
-    int length = Vectors.F.length();
-    FloatVector sum = v.add(v.rearrange(BY_HALF));
-    if (length >= 4) {
-      sum = sum.add(sum.rearrange(BY_QUARTER));
-    }
-    if (length >= 8) {
-      sum = sum.add(sum.rearrange(BY_EIGHTH));
-    }
-    if (length >= 16) {
-      sum = sum.add(sum.rearrange(BY_SIXTEENTH));
-    }
-    return sum.lane(0);
-  }
 
   /**
    * eˣ within 1.5 units in the last place over the whole range, subnormal results included; 0 at

@@ -66,10 +66,10 @@ class VectorMathTest {
     for (float value : x) {
       exact += value;
     }
-    float first = VectorMath.sum(FloatVector.fromArray(Vectors.F, x, 0));
+    float first = Vectors.sum(FloatVector.fromArray(Vectors.F, x, 0));
     assertEquals(exact, first, 1e-3);
     for (int i = 0; i < 200_000; i++) {
-      assertEquals(first, VectorMath.sum(FloatVector.fromArray(Vectors.F, x, 0)));
+      assertEquals(first, Vectors.sum(FloatVector.fromArray(Vectors.F, x, 0)));
     }
   }
 
