@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /**
  * Everything that decides what a run computes. Where the run's files go, which device runs it and
@@ -78,120 +79,81 @@ public record TrainConfig(
 
   /** The same with other data. */
   public TrainConfig withData(DataConfig data) {
-    return new TrainConfig(
-        name,
-        data,
-        model,
-        initialization,
-        initFrom,
-        batch,
-        optimizer,
-        precision,
-        recompute,
-        seed,
-        watch,
-        keep);
+    return with(copy -> copy.data = data);
   }
 
   /** The same with other batches, or another length of the run. */
   public TrainConfig withBatch(BatchConfig batch) {
-    return new TrainConfig(
-        name,
-        data,
-        model,
-        initialization,
-        initFrom,
-        batch,
-        optimizer,
-        precision,
-        recompute,
-        seed,
-        watch,
-        keep);
+    return with(copy -> copy.batch = batch);
   }
 
   /** The same with another optimizer. */
   public TrainConfig withOptimizer(OptimizerConfig optimizer) {
-    return new TrainConfig(
-        name,
-        data,
-        model,
-        initialization,
-        initFrom,
-        batch,
-        optimizer,
-        precision,
-        recompute,
-        seed,
-        watch,
-        keep);
+    return with(copy -> copy.optimizer = optimizer);
   }
 
   /** The same with other number formats. */
   public TrainConfig withPrecision(Precision precision) {
-    return new TrainConfig(
-        name,
-        data,
-        model,
-        initialization,
-        initFrom,
-        batch,
-        optimizer,
-        precision,
-        recompute,
-        seed,
-        watch,
-        keep);
+    return with(copy -> copy.precision = precision);
   }
 
   /** The same with other recomputation. */
   public TrainConfig withRecompute(Recompute recompute) {
-    return new TrainConfig(
-        name,
-        data,
-        model,
-        initialization,
-        initFrom,
-        batch,
-        optimizer,
-        precision,
-        recompute,
-        seed,
-        watch,
-        keep);
+    return with(copy -> copy.recompute = recompute);
   }
 
   /** The same with other reports. */
   public TrainConfig withWatch(WatchConfig watch) {
-    return new TrainConfig(
-        name,
-        data,
-        model,
-        initialization,
-        initFrom,
-        batch,
-        optimizer,
-        precision,
-        recompute,
-        seed,
-        watch,
-        keep);
+    return with(copy -> copy.watch = watch);
   }
 
   /** The same with other checkpoints. */
   public TrainConfig withKeep(KeepConfig keep) {
-    return new TrainConfig(
-        name,
-        data,
-        model,
-        initialization,
-        initFrom,
-        batch,
-        optimizer,
-        precision,
-        recompute,
-        seed,
-        watch,
-        keep);
+    return with(copy -> copy.keep = keep);
+  }
+
+  private TrainConfig with(Consumer<Copy> change) {
+    Copy copy = new Copy(this);
+    change.accept(copy);
+    return copy.build();
+  }
+
+  /** A copy in which components that can be replaced are variables. */
+  private static final class Copy {
+    private final TrainConfig original;
+    private DataConfig data;
+    private BatchConfig batch;
+    private OptimizerConfig optimizer;
+    private Precision precision;
+    private Recompute recompute;
+    private WatchConfig watch;
+    private KeepConfig keep;
+
+    Copy(TrainConfig original) {
+      this.original = original;
+      data = original.data;
+      batch = original.batch;
+      optimizer = original.optimizer;
+      precision = original.precision;
+      recompute = original.recompute;
+      watch = original.watch;
+      keep = original.keep;
+    }
+
+    TrainConfig build() {
+      return new TrainConfig(
+          original.name,
+          data,
+          original.model,
+          original.initialization,
+          original.initFrom,
+          batch,
+          optimizer,
+          precision,
+          recompute,
+          original.seed,
+          watch,
+          keep);
+    }
   }
 }
