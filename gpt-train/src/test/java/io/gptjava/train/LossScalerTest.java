@@ -25,7 +25,6 @@ import io.gptjava.train.data.BatchSource;
 import io.gptjava.train.model.GptModel;
 import io.gptjava.train.model.WeightInitializer;
 import java.lang.foreign.ValueLayout;
-import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -78,16 +77,7 @@ class LossScalerTest {
 
   private static Backend open(boolean asynchronous) {
     Backend backend = new RoundedReferenceBackend(Precision.FP16);
-    return asynchronous
-        ? (Backend)
-            Proxy.newProxyInstance(
-                Backend.class.getClassLoader(),
-                new Class<?>[] {Backend.class},
-                (_, method, arguments) ->
-                    method.getName().equals("asynchronous")
-                        ? (Object) true
-                        : method.invoke(backend, arguments))
-        : backend;
+    return asynchronous ? AsynchronousBackend.of(backend) : backend;
   }
 
   private static TrainConfig config(Precision precision, OnNan onNan) {

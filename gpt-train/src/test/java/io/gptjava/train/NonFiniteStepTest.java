@@ -25,7 +25,6 @@ import io.gptjava.train.data.BatchSource;
 import io.gptjava.train.model.GptModel;
 import io.gptjava.train.model.WeightInitializer;
 import java.lang.foreign.ValueLayout;
-import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -82,14 +81,7 @@ class NonFiniteStepTest {
 
   private static Backend open(boolean asynchronous) {
     Backend backend = new ReferenceBackend();
-    return (Backend)
-        Proxy.newProxyInstance(
-            Backend.class.getClassLoader(),
-            new Class<?>[] {Backend.class},
-            (_, method, arguments) ->
-                method.getName().equals("asynchronous")
-                    ? (Object) asynchronous
-                    : method.invoke(backend, arguments));
+    return asynchronous ? AsynchronousBackend.of(backend) : backend;
   }
 
   /** Trains with two micro-batches a step; those of these numbers are bad. */

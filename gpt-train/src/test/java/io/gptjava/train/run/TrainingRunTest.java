@@ -18,6 +18,7 @@ import io.gptjava.core.GptConfig;
 import io.gptjava.core.GptException;
 import io.gptjava.core.Precision;
 import io.gptjava.core.tokenizer.Gpt2Tokenizer;
+import io.gptjava.train.AsynchronousBackend;
 import io.gptjava.train.Evaluator;
 import io.gptjava.train.Trainer.Outcome;
 import io.gptjava.train.TrainingEvent;
@@ -38,7 +39,6 @@ import io.gptjava.train.config.WatchConfig;
 import io.gptjava.train.data.Datasets;
 import io.gptjava.train.model.GptModel;
 import java.io.IOException;
-import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -307,16 +307,7 @@ class TrainingRunTest {
 
   private Backend open() {
     Backend backend = Backends.open("cpu", BackendOptions.DEFAULT.withThreads(2));
-    return asynchronous
-        ? (Backend)
-            Proxy.newProxyInstance(
-                Backend.class.getClassLoader(),
-                new Class<?>[] {Backend.class},
-                (_, method, arguments) ->
-                    method.getName().equals("asynchronous")
-                        ? (Object) true
-                        : method.invoke(backend, arguments))
-        : backend;
+    return asynchronous ? AsynchronousBackend.of(backend) : backend;
   }
 
   private static JsonNode recorded() {
