@@ -2,23 +2,19 @@ package io.gptjava.cli.command;
 
 import io.gptjava.cli.CliContext;
 import io.gptjava.cli.ShellWords;
+import io.gptjava.cli.run.Interrupts;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
 import io.gptjava.core.tokenizer.Gpt2Tokenizer;
-import io.gptjava.core.tokenizer.TextEncoder;
-import io.gptjava.train.data.DataPaths;
-import io.gptjava.train.data.TextCorpus;
-import io.gptjava.train.data.TokenFile;
-import io.gptjava.train.data.TokenSource;
-import java.io.IOException;
-import java.nio.file.Files;
+import io.gptjava.train.corpus.CorpusFiles;
+import io.gptjava.train.corpus.ShardJob;
+import io.gptjava.train.corpus.TextInput;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
+import java.util.concurrent.atomic.AtomicBoolean;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -28,9 +24,16 @@ import picocli.CommandLine.Parameters;
     description = {
       "Turns text into token shards (.bin, the format of llm.c), in parallel; the tokens are those"
           + " of the whole text at once.",
-      "Several files are joined by <|endoftext|>."
+      "Files are plain text or JSON lines (.jsonl, .ndjson), either of them compressed (.gz, .zst)."
+          + " Documents are joined by <|endoftext|>.",
+      "An interrupted call goes on when it is repeated."
     },
-    footer = {"", "Example", "  gpt tokenize books/ --out shards --train-ratio 0.95"})
+    footer = {
+      "",
+      "Examples",
+      "  gpt tokenize books/ --out shards --train-ratio 0.95",
+      "  gpt tokenize 'corpus/*.jsonl.zst' --field text --val-tokens 10000000 --out shards"
+    })
 public final class TokenizeCommand implements Callable<Integer> {
   private final CliContext context;
 
@@ -48,10 +51,22 @@ public final class TokenizeCommand implements Callable<Integer> {
   private Path out;
 
   @Option(
+      names = "--field",
+      paramLabel = "NAME",
+      description = "Field of JSON lines that holds the text. Default: ${DEFAULT-VALUE}.")
+  private String field = "text";
+
+  @Option(
       names = "--train-ratio",
       paramLabel = "R",
       description = "Share of the characters for train; the rest is val. Default: 1.0.")
   private double trainRatio = 1;
+
+  @Option(
+      names = "--val-tokens",
+      paramLabel = "N",
+      description = "Instead: the first N tokens are val, the rest is train.")
+  private long validationTokens;
 
   @Option(
       names = "--shard-tokens",
@@ -59,11 +74,26 @@ public final class TokenizeCommand implements Callable<Integer> {
       description = "Most tokens in a shard. Default: ${DEFAULT-VALUE}.")
   private int shardTokens = 100_000_000;
 
+  @Mixin private CleaningOptions cleaning;
+
   @Option(
-      names = "--num-proc",
+      names = {"--num-proc", "--threads"},
       paramLabel = "N",
       description = "Threads. Default: one per processor.")
   private int threads;
+
+  @Option(
+      names = "--max-expansion",
+      paramLabel = "N",
+      description =
+          "Refuse a compressed file that expands more than N times. 0: no limit. Default:"
+              + " ${DEFAULT-VALUE}.")
+  private long mostExpansion = TextInput.MOST_EXPANSION;
+
+  @Option(
+      names = "--resume",
+      description = "Go on in a folder that holds shards, or say that it is complete.")
+  private boolean resume;
 
   /** The command. */
   public TokenizeCommand(CliContext context) {
@@ -71,85 +101,81 @@ public final class TokenizeCommand implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() throws IOException {
+  public Integer call() {
+    check();
+    List<Path> files = CorpusFiles.find("gpt tokenize", paths);
+    for (Path file : files) {
+      if (TextInput.contentName(file).endsWith(".bin")) {
+        throw new GptException(Failure.DATA, file + " is a token shard already; give text");
+      }
+    }
+    CorpusFiles corpus = new CorpusFiles(files, field, cleaning.cleaning(), mostExpansion);
+    int workers = threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
+    ShardJob.Settings settings =
+        new ShardJob.Settings(corpus, out, shardTokens, validationTokens, trainRatio, workers);
+    TokenizeProgress progress = new TokenizeProgress(context, corpus.bytes(), System::nanoTime);
+    AtomicBoolean stop = new AtomicBoolean();
+    try (Interrupts interrupts =
+        new Interrupts(() -> stop.set(true), "Stopping and saving", context.err())) {
+      ShardJob job = new ShardJob(settings, new Gpt2Tokenizer(), progress, stop::get);
+      ShardJob.Outcome outcome;
+      try {
+        outcome = job.run();
+      } finally {
+        progress.finish();
+      }
+      return conclude(outcome, interrupts);
+    }
+  }
+
+  private void check() {
     if (!(trainRatio > 0 && trainRatio <= 1)) {
       throw Usage.error("--train-ratio %s is not in (0, 1]", trainRatio);
+    }
+    if (validationTokens < 0) {
+      throw Usage.error("--val-tokens %d must be at least 0", validationTokens);
+    }
+    if (validationTokens > 0 && trainRatio < 1) {
+      throw Usage.error(
+          "--val-tokens %d and --train-ratio %s both divide the text; give one",
+          validationTokens, trainRatio);
     }
     if (shardTokens < 1) {
       throw Usage.error("--shard-tokens %d must be at least 1", shardTokens);
     }
-    DataPaths found = DataPaths.resolve("gpt tokenize", paths);
-    if (found.shards()) {
-      throw new GptException(
-          Failure.DATA, found.files().getFirst() + " is a token shard already; give text");
+    if (mostExpansion < 0) {
+      throw Usage.error("--max-expansion %d must be at least 0", mostExpansion);
     }
-    TextCorpus corpus = TextCorpus.open(found.files());
-    TextEncoder encoder = new Gpt2Tokenizer();
-    int workers = threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
-    long cut = trainRatio == 1 ? corpus.characters() : corpus.splitAt(trainRatio);
-    boolean created = !Files.exists(out);
-    createFolder();
-    List<Path> written = new ArrayList<>();
-    try {
-      write("train", corpus.tokens(encoder, 0, cut, workers), written);
-      if (cut < corpus.characters()) {
-        write("val", corpus.tokens(encoder, cut, corpus.characters(), workers), written);
-        context
-            .err()
-            .println(
-                "Train with: "
-                    + ShellWords.join(
-                        context.program(),
-                        "train",
-                        "--data",
-                        out.resolve("train_*.bin").toString(),
-                        "--val-data",
-                        out.resolve("val_*.bin").toString()));
+  }
+
+  private int conclude(ShardJob.Outcome outcome, Interrupts interrupts) {
+    switch (outcome) {
+      case STOPPED -> {
+        context.err().println("Stopped; repeat the command to go on");
+        return interrupts.exitCode().orElse(0);
       }
-    } catch (RuntimeException e) {
-      remove(written, created, e);
-      throw e;
+      case COMPLETE_ALREADY -> {
+        if (!resume) {
+          throw Usage.error("--out %s already holds the shards of this text", out);
+        }
+        context.err().println(out + " is complete; nothing to do");
+      }
+      case FINISHED -> {
+        if (trainRatio < 1 || validationTokens > 0) {
+          context
+              .err()
+              .println(
+                  "Train with: "
+                      + ShellWords.join(
+                          context.program(),
+                          "train",
+                          "--data",
+                          out.resolve("train_*.bin").toString(),
+                          "--val-data",
+                          out.resolve("val_*.bin").toString()));
+        }
+      }
     }
     return 0;
-  }
-
-  /** Part of a data set would pass for all of it. */
-  private void remove(List<Path> written, boolean created, RuntimeException cause) {
-    try {
-      for (Path file : written) {
-        Files.delete(file);
-      }
-      if (created) {
-        Files.delete(out);
-      }
-    } catch (IOException e) {
-      cause.addSuppressed(e);
-    }
-  }
-
-  private void createFolder() throws IOException {
-    try {
-      Files.createDirectories(out);
-    } catch (IOException e) {
-      throw new GptException(
-          Failure.USAGE, "--out %s cannot be created: %s".formatted(out, e.getMessage()), e);
-    }
-    try (Stream<Path> files = Files.list(out)) {
-      if (files.anyMatch(file -> file.toString().endsWith(".bin"))) {
-        throw Usage.error("--out %s already holds shards; choose another folder", out);
-      }
-    }
-  }
-
-  private void write(String split, TokenSource tokens, List<Path> written) {
-    long shards = Math.max(1, Math.ceilDiv(tokens.size(), shardTokens));
-    for (long i = 0; i < shards; i++) {
-      Path file = out.resolve("%s_%06d.bin".formatted(split, i));
-      long from = i * shardTokens;
-      TokenSource part = tokens.slice(from, Math.min(from + shardTokens, tokens.size()));
-      TokenFile.write(file, part);
-      written.add(file);
-      context.out().println(String.format(Locale.ROOT, "%s: %,d tokens", file, part.size()));
-    }
   }
 }

@@ -10,27 +10,30 @@ import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Ctrl-C and SIGTERM while a run trains: the first asks it to stop after the step, the second ends
- * the process at once. The class behind signals has no supported name, so it is reached by
- * reflection, which also spares the compiler's warning.
+ * Ctrl-C and SIGTERM while long work goes on: the first asks it to stop soon, the second ends the
+ * process at once. The class behind signals has no supported name, so it is reached by reflection,
+ * which also spares the compiler's warning.
  */
-final class Interrupts implements AutoCloseable {
+public final class Interrupts implements AutoCloseable {
   private static final int EXIT_BASE = 128;
   private static final String[] NAMES = {"INT", "TERM"};
 
   private final AtomicInteger received = new AtomicInteger();
   private final Map<Object, Object> previous = new LinkedHashMap<>();
   private final Runnable stop;
+  private final String announcement;
   private final PrintStream err;
 
   /**
    * Begins to listen.
    *
-   * @param stop asks the run to stop; called on another thread
+   * @param stop asks the work to stop; called on another thread
+   * @param announcement what the first signal says that happens now
    * @param err where people read that it stops
    */
-  Interrupts(Runnable stop, PrintStream err) {
+  public Interrupts(Runnable stop, String announcement, PrintStream err) {
     this.stop = stop;
+    this.announcement = announcement;
     this.err = err;
     try {
       Class<?> handlerType = Class.forName("sun.misc.SignalHandler");
@@ -75,12 +78,12 @@ final class Interrupts implements AutoCloseable {
       Runtime.getRuntime().halt(EXIT_BASE + number);
     }
     err.println();
-    err.println("Stopping after this step and saving; a second signal stops at once.");
+    err.println(announcement + "; a second signal stops at once.");
     stop.run();
   }
 
   /** The exit code for the signal that came, if one did. */
-  OptionalInt exitCode() {
+  public OptionalInt exitCode() {
     int number = received.get();
     return number == 0 ? OptionalInt.empty() : OptionalInt.of(EXIT_BASE + number);
   }

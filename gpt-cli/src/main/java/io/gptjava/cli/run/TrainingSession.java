@@ -141,7 +141,9 @@ public final class TrainingSession {
     }
     Trainer.Outcome outcome;
     OptionalInt signal;
-    try (Interrupts interrupts = new Interrupts(run.trainer()::requestStop, context.err())) {
+    try (Interrupts interrupts =
+        new Interrupts(
+            run.trainer()::requestStop, "Stopping after this step and saving", context.err())) {
       outcome = run.train();
       signal = interrupts.exitCode();
     }

@@ -26,6 +26,14 @@ final class BytePairEncoder {
     return Arrays.copyOf(tokens, count);
   }
 
+  /** Adds a word that is one token. */
+  void add(int token) {
+    if (count == tokens.length) {
+      tokens = Arrays.copyOf(tokens, count + (count >> 1));
+    }
+    tokens[count++] = token;
+  }
+
   /** Encodes one word. */
   void encode(byte[] word, int length) {
     if (count + length > tokens.length) {

@@ -32,6 +32,7 @@ public final class Gpt2Tokenizer implements TextEncoder {
 
   private final byte[][] tokens;
   private final PairTable pairs;
+  private final WordTable words;
 
   /** Loads the vocabulary, which takes some tenths of a second; share the object. */
   public Gpt2Tokenizer() {
@@ -44,6 +45,7 @@ public final class Gpt2Tokenizer implements TextEncoder {
       tokens[id] = encoding.decodeBytes(one);
     }
     pairs = new PairTable(Arrays.copyOf(tokens, END_OF_TEXT_ID));
+    words = new WordTable(Arrays.copyOf(tokens, END_OF_TEXT_ID));
     tokens[END_OF_TEXT_ID] = END_OF_TEXT.getBytes(StandardCharsets.UTF_8);
   }
 
@@ -70,6 +72,11 @@ public final class Gpt2Tokenizer implements TextEncoder {
     byte[] bytes = new byte[64];
     for (int begin = 0, end; begin < text.length(); begin = end) {
       end = WordSplitter.wordEnd(text, begin);
+      int token = words.find(text, begin, end);
+      if (token != WordTable.NONE) {
+        encoder.add(token);
+        continue;
+      }
       int length = ascii(text, begin, end, bytes);
       if (length < 0) {
         byte[] word = text.substring(begin, end).getBytes(StandardCharsets.UTF_8);

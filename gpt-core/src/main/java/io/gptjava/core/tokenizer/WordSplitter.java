@@ -17,7 +17,19 @@ final class WordSplitter {
     SPACE,
     OTHER;
 
+    private static final Kind[] ASCII = new Kind[0x80];
+
+    static {
+      for (int c = 0; c < ASCII.length; c++) {
+        ASCII[c] = ofAny(c);
+      }
+    }
+
     static Kind of(int codePoint) {
+      return codePoint < ASCII.length ? ASCII[codePoint] : ofAny(codePoint);
+    }
+
+    private static Kind ofAny(int codePoint) {
       return switch (Character.getType(codePoint)) {
         case Character.UPPERCASE_LETTER,
             Character.LOWERCASE_LETTER,

@@ -31,8 +31,8 @@ import java.util.stream.Stream;
  * @param shards whether the files are token shards
  */
 public record DataPaths(List<Path> files, boolean shards) {
-  private static final List<String> TEXT_ENDINGS = List.of(".txt", ".text", ".md");
   private static final String SHARD_ENDING = ".bin";
+  private static final List<String> ENDINGS = List.of(".txt", ".text", ".md", SHARD_ENDING);
   private static final Pattern VALIDATION =
       Pattern.compile("(?i)(.*[_.-])?val(id|idation)?([_.-].*)?\\.bin");
 
@@ -48,15 +48,7 @@ public record DataPaths(List<Path> files, boolean shards) {
    * @throws GptException with {@link Failure#DATA}
    */
   public static DataPaths resolve(String flag, List<Path> paths) {
-    List<Path> files = new ArrayList<>();
-    for (Path path : paths) {
-      try {
-        add(flag, path, files);
-      } catch (IOException e) {
-        throw new GptException(
-            Failure.DATA, "%s %s cannot be read: %s".formatted(flag, path, e.getMessage()), e);
-      }
-    }
+    List<Path> files = find(flag, paths, ENDINGS);
     long shards = files.stream().filter(DataPaths::isShard).count();
     if (shards != 0 && shards != files.size()) {
       throw new GptException(
@@ -88,15 +80,35 @@ public record DataPaths(List<Path> files, boolean shards) {
     return VALIDATION.matcher(shard.getFileName().toString()).matches();
   }
 
-  private static void add(String flag, Path path, List<Path> files) throws IOException {
+  /**
+   * Finds files of any kind.
+   *
+   * @param flag what errors call the paths
+   * @param endings of the names that a directory is searched for, in lower case
+   * @throws GptException with {@link Failure#DATA}
+   */
+  public static List<Path> find(String flag, List<Path> paths, List<String> endings) {
+    List<Path> files = new ArrayList<>();
+    for (Path path : paths) {
+      try {
+        add(flag, path, endings, files);
+      } catch (IOException e) {
+        throw new GptException(
+            Failure.DATA, "%s %s cannot be read: %s".formatted(flag, path, e.getMessage()), e);
+      }
+    }
+    return files;
+  }
+
+  private static void add(String flag, Path path, List<String> endings, List<Path> files)
+      throws IOException {
     if (Files.isDirectory(path)) {
-      List<Path> found =
-          below(path, Integer.MAX_VALUE, file -> isShard(file) || hasEnding(file, TEXT_ENDINGS));
+      List<Path> found = below(path, Integer.MAX_VALUE, file -> hasEnding(file, endings));
       if (found.isEmpty()) {
         throw new GptException(
             Failure.DATA,
-            "%s %s holds no text: no .txt, .text, .md or .bin file with anything in it; name the files, or a glob such as '%s'"
-                .formatted(flag, path, path.resolve("*.csv")));
+            "%s %s holds no text: no %s file with anything in it; name the files, or a glob such as '%s'"
+                .formatted(flag, path, list(endings), path.resolve("*.csv")));
       }
       files.addAll(found);
     } else if (Files.exists(path)) {
@@ -125,6 +137,11 @@ public record DataPaths(List<Path> files, boolean shards) {
           "%s %s does not exist (looked in %s); check the path"
               .formatted(flag, path, path.toAbsolutePath().getParent()));
     }
+  }
+
+  private static String list(List<String> endings) {
+    int last = endings.size() - 1;
+    return String.join(", ", endings.subList(0, last)) + " or " + endings.get(last);
   }
 
   private static List<Path> glob(Path pattern) throws IOException {

@@ -19,7 +19,9 @@ import java.nio.file.StandardOpenOption;
  * tokens, zeros), then the tokens as uint16; all little-endian.
  */
 public final class TokenFile implements TokenSource {
-  static final int HEADER_BYTES = 256 * Integer.BYTES;
+  /** Bytes before the first token. */
+  public static final int HEADER_BYTES = 256 * Integer.BYTES;
+
   static final int MAGIC = 20240520;
   static final int VERSION = 1;
 
@@ -157,6 +159,12 @@ public final class TokenFile implements TokenSource {
     }
   }
 
+  /** The header of a shard of so many tokens, {@link #HEADER_BYTES} long. */
+  public static ByteBuffer header(int tokens) {
+    ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    return header.putInt(MAGIC).putInt(VERSION).putInt(tokens).rewind();
+  }
+
   private static void writeTokens(Path path, TokenSource source) throws IOException {
     int[] tokens = new int[1 << 15];
     ByteBuffer buffer =
@@ -167,8 +175,7 @@ public final class TokenFile implements TokenSource {
             StandardOpenOption.CREATE,
             StandardOpenOption.TRUNCATE_EXISTING,
             StandardOpenOption.WRITE)) {
-      buffer.putInt(MAGIC).putInt(VERSION).putInt((int) source.size());
-      writeAll(channel, buffer.position(HEADER_BYTES).flip());
+      writeAll(channel, header((int) source.size()));
       for (long from = 0; from < source.size(); from += tokens.length) {
         int count = (int) Math.min(tokens.length, source.size() - from);
         source.copy(from, tokens, 0, count);
