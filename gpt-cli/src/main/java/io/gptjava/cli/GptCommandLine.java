@@ -2,6 +2,7 @@ package io.gptjava.cli;
 
 import io.gptjava.cli.command.BenchCommand;
 import io.gptjava.cli.command.CompletionCommand;
+import io.gptjava.cli.command.DataCommand;
 import io.gptjava.cli.command.DoctorCommand;
 import io.gptjava.cli.command.EvaluateCommand;
 import io.gptjava.cli.command.GenerateCommand;
@@ -68,6 +69,7 @@ public final class GptCommandLine implements Runnable {
     line.addSubcommand(new GenerateCommand(context));
     line.addSubcommand(new EvaluateCommand(context));
     line.addSubcommand(new TokenizeCommand(context));
+    line.addSubcommand("data", DataCommand.create(context));
     line.addSubcommand(new PlotCommand(context));
     line.addSubcommand(new InspectCommand(context));
     line.addSubcommand(new DoctorCommand(context));

@@ -98,6 +98,7 @@ final class GptCommandLineTest {
         "generate",
         "evaluate",
         "tokenize",
+        "data",
         "plot",
         "inspect",
         "doctor",

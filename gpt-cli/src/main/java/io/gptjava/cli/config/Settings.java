@@ -52,6 +52,19 @@ public final class Settings {
     t.add(
         "data", PATHS, "Text files, directories, globs or .bin shards. Default: a bundled story.");
     t.add(
+        "data-weights",
+        TEXT,
+        "Shares of the training windows, as 0.7,0.3: one for each path of --data. Default: join"
+            + " the paths.");
+    t.add(
+        "document-attention",
+        FLAG,
+        "Keep documents apart: no token sees what lies before the last <|endoftext|>.");
+    t.add(
+        "pad-documents",
+        FLAG,
+        "One document a sample, cut off or padded to the sequence length, padding ignored.");
+    t.add(
         "val-data",
         PATHS,
         "Validation data of the same kinds, instead of a split or of shards named *val*.");

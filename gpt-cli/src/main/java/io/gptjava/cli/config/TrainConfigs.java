@@ -7,6 +7,7 @@ import io.gptjava.core.GptException;
 import io.gptjava.core.Precision;
 import io.gptjava.train.config.BatchConfig;
 import io.gptjava.train.config.DataConfig;
+import io.gptjava.train.config.Documents;
 import io.gptjava.train.config.Duration;
 import io.gptjava.train.config.KeepConfig;
 import io.gptjava.train.config.OptimizerConfig;
@@ -14,6 +15,7 @@ import io.gptjava.train.config.Recompute;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.config.WatchConfig;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -79,7 +81,37 @@ public final class TrainConfigs {
         settings.integer("stride"),
         settings.integer("num-proc"),
         settings.flag("shuffle"),
-        settings.flag("drop-last"));
+        settings.flag("drop-last"),
+        weights(),
+        documents());
+  }
+
+  private List<Double> weights() {
+    if (!settings.has("data-weights")) {
+      return List.of();
+    }
+    List<Double> weights = new ArrayList<>();
+    for (String part : settings.text("data-weights").split(",", -1)) {
+      double weight;
+      try {
+        weight = Double.parseDouble(part.strip());
+      } catch (NumberFormatException e) {
+        weight = Double.NaN;
+      }
+      if (!(weight > 0) || Double.isInfinite(weight)) {
+        throw usage(
+            "%s %s: '%s' is not a number above 0; write shares such as 0.7,0.3"
+                .formatted(settings.spelled("data-weights"), settings.text("data-weights"), part));
+      }
+      weights.add(weight);
+    }
+    return weights;
+  }
+
+  private Documents documents() {
+    boolean apart = settings.has("document-attention") && settings.flag("document-attention");
+    boolean padded = settings.has("pad-documents") && settings.flag("pad-documents");
+    return padded ? Documents.PADDED : apart ? Documents.APART : Documents.JOINED;
   }
 
   private GptConfig model() {

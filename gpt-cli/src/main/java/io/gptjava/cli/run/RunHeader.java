@@ -4,8 +4,8 @@ import io.gptjava.core.Backend;
 import io.gptjava.train.RunLength;
 import io.gptjava.train.config.BatchConfig;
 import io.gptjava.train.config.TrainConfig;
+import io.gptjava.train.data.BatchSource;
 import io.gptjava.train.data.Datasets;
-import io.gptjava.train.data.WindowLoader;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.List;
@@ -37,7 +37,7 @@ public final class RunHeader {
         out,
         "Batches: %,d training, %,d validation, each [%d, %d]",
         data.training().batches(),
-        data.validation().map(WindowLoader::batches).orElse(0),
+        data.validation().map(BatchSource::batches).orElse(0),
         batch.batchSize(),
         batch.sequenceLength());
     line(out, "Model parameters: %,d", config.model().parameterCount());

@@ -16,6 +16,9 @@ import java.util.List;
  * @param workers threads that tokenise and prefetch; 0 for one per processor
  * @param shuffle whether training windows are drawn in a new order each epoch
  * @param dropLast whether an incomplete last training batch is left out
+ * @param weights of each path of {@code train} as a data set of its own: shares of the training
+ *     windows, of any sum; empty to join the paths
+ * @param documents what the marker between documents means
  */
 public record DataConfig(
     List<Path> train,
@@ -24,10 +27,34 @@ public record DataConfig(
     int stride,
     int workers,
     boolean shuffle,
-    boolean dropLast) {
+    boolean dropLast,
+    List<Double> weights,
+    Documents documents) {
   /** Copies the lists. */
   public DataConfig {
     train = List.copyOf(train);
     validation = List.copyOf(validation);
+    weights = List.copyOf(weights);
+  }
+
+  /** Paths that are joined, documents that are. */
+  public DataConfig(
+      List<Path> train,
+      List<Path> validation,
+      double trainRatio,
+      int stride,
+      int workers,
+      boolean shuffle,
+      boolean dropLast) {
+    this(
+        train,
+        validation,
+        trainRatio,
+        stride,
+        workers,
+        shuffle,
+        dropLast,
+        List.of(),
+        Documents.JOINED);
   }
 }

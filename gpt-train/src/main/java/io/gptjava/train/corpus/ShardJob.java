@@ -105,6 +105,11 @@ public final class ShardJob {
     this.stop = stop;
   }
 
+  /** Whether tokenising into a folder began and did not end. */
+  public static boolean isIncomplete(Path folder) {
+    return TokenizeJournal.read(folder).filter(journal -> !journal.complete()).isPresent();
+  }
+
   /**
    * Does the work, or what is left of it.
    *

@@ -9,6 +9,7 @@ import io.gptjava.core.Ops;
 public final class Batch {
   private final int[] tokens;
   private final int[] targets;
+  private final int[] firstVisible;
   private final int batchSize;
   private final int sequence;
   private int samples;
@@ -24,6 +25,7 @@ public final class Batch {
     this.sequence = sequence;
     this.tokens = new int[batchSize * sequence];
     this.targets = new int[batchSize * sequence];
+    this.firstVisible = new int[batchSize * sequence];
   }
 
   /** Input ids, (B, T). */
@@ -34,6 +36,29 @@ public final class Batch {
   /** The id that follows each input, (B, T), or {@link Ops#IGNORED_TARGET}. */
   public int[] targets() {
     return targets;
+  }
+
+  /**
+   * The first place of its row that each input may attend to, (B, T); 0 wherever documents are not
+   * kept apart. The attention mask has ones from there to the input's own place.
+   */
+  public int[] firstVisible() {
+    return firstVisible;
+  }
+
+  /**
+   * Keeps the documents of all rows apart: a separator begins one.
+   *
+   * @param separator id of {@code <|endoftext|>}
+   */
+  void separateDocuments(int separator) {
+    for (int row = 0; row < tokens.length; row += sequence) {
+      int first = 0;
+      for (int t = 0; t < sequence; t++) {
+        first = tokens[row + t] == separator ? t : first;
+        firstVisible[row + t] = first;
+      }
+    }
   }
 
   /** B. */

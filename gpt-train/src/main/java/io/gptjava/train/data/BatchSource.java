@@ -16,6 +16,11 @@ public interface BatchSource {
   /** T. */
   int sequence();
 
+  /** Number of tokens that the batches are cut from; those of an epoch unless it is known. */
+  default long tokens() {
+    return (long) batches() * batchSize() * sequence();
+  }
+
   /**
    * Fills {@code batch} with batch {@code index} of {@code epoch}. The same arguments always give
    * the same tokens.

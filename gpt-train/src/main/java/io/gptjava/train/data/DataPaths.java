@@ -2,6 +2,7 @@ package io.gptjava.train.data;
 
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
+import io.gptjava.train.corpus.ShardJob;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.FileVisitOption;
@@ -10,9 +11,11 @@ import java.nio.file.Path;
 import java.nio.file.PathMatcher;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -62,7 +65,24 @@ public record DataPaths(List<Path> files, boolean shards) {
                       .orElseThrow(),
                   files.stream().filter(DataPaths::isShard).findFirst().orElseThrow()));
     }
+    if (shards != 0) {
+      requireComplete(flag, files);
+    }
     return new DataPaths(files, shards != 0);
+  }
+
+  /** Part of a data set would pass for all of it. */
+  private static void requireComplete(String flag, List<Path> shards) {
+    Set<Path> folders = new LinkedHashSet<>();
+    shards.forEach(shard -> folders.add(shard.toAbsolutePath().getParent()));
+    for (Path folder : folders) {
+      if (ShardJob.isIncomplete(folder)) {
+        throw new GptException(
+            Failure.DATA,
+            "%s %s is incomplete: gpt tokenize was interrupted; repeat that command first"
+                .formatted(flag, folder));
+      }
+    }
   }
 
   /**

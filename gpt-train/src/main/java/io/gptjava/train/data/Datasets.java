@@ -4,10 +4,12 @@ import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
 import io.gptjava.core.tokenizer.TextEncoder;
 import io.gptjava.train.config.DataConfig;
+import io.gptjava.train.config.Documents;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -27,8 +29,8 @@ import java.util.Optional;
  * @param owned what {@link #close} gives back
  */
 public record Datasets(
-    WindowLoader training,
-    Optional<WindowLoader> validation,
+    BatchSource training,
+    Optional<BatchSource> validation,
     int documents,
     long characters,
     long tokens,
@@ -103,21 +105,22 @@ public record Datasets(
     }
     Splits splits = splits(config, encoder, evaluation);
     try {
-      WindowLoader training =
-          loader(config, splits.training, sequenceLength, batchSize, seed, true);
+      Loaders loaders = new Loaders(config, sequenceLength, batchSize, seed, encoder.endOfText());
+      BatchSource training = loaders.training(splits.training, splits.mixed);
       TooLittleData check = new TooLittleData(lengthFlag, sequenceLength, batchSize);
       boolean divided =
           config.validation().isEmpty()
               && splits.validationShards.isEmpty()
               && config.trainRatio() < 1;
-      if (evaluation) {
-        check.evaluation(training);
-      } else {
-        check.training(training, divided);
+      if (training instanceof WindowLoader windows) {
+        if (evaluation) {
+          check.evaluation(windows);
+        } else {
+          check.training(windows, divided);
+        }
       }
-      Optional<WindowLoader> validation =
-          Optional.ofNullable(splits.validation)
-              .map(tokens -> loader(config, tokens, sequenceLength, batchSize, seed, false));
+      Optional<BatchSource> validation =
+          Optional.ofNullable(splits.validation).map(loaders::validation);
       validation.ifPresent(loader -> check.validation(loader, divided));
       return new Datasets(
           training,
@@ -126,7 +129,7 @@ public record Datasets(
           splits.characters,
           splits.tokens,
           splits.training.size(),
-          validation.map(WindowLoader::tokens).orElse(0L),
+          validation.map(BatchSource::tokens).orElse(0L),
           splits.validationShards,
           splits.owned);
     } catch (RuntimeException e) {
@@ -135,21 +138,32 @@ public record Datasets(
     }
   }
 
-  private static WindowLoader loader(
-      DataConfig config,
-      TokenSource tokens,
-      int sequenceLength,
-      int batchSize,
-      long seed,
-      boolean training) {
-    return new WindowLoader(
-        tokens,
-        sequenceLength,
-        config.stride() == 0 ? sequenceLength : config.stride(),
-        batchSize,
-        training && config.shuffle(),
-        training && config.dropLast(),
-        seed);
+  /** Makes the loaders of a configuration. */
+  private record Loaders(DataConfig config, int sequence, int batchSize, long seed, int endOfText) {
+    BatchSource training(TokenSource tokens, List<WindowLoader.Part> mixed) {
+      return of(tokens, mixed, config.shuffle(), config.dropLast());
+    }
+
+    BatchSource validation(TokenSource tokens) {
+      return of(tokens, List.of(), false, false);
+    }
+
+    private BatchSource of(
+        TokenSource tokens, List<WindowLoader.Part> mixed, boolean shuffle, boolean dropLast) {
+      if (config.documents() == Documents.PADDED) {
+        return new DocumentLoader(tokens, endOfText, sequence, batchSize, shuffle, dropLast, seed);
+      }
+      return new WindowLoader(
+          tokens,
+          mixed,
+          sequence,
+          config.stride() == 0 ? sequence : config.stride(),
+          batchSize,
+          shuffle,
+          dropLast,
+          seed,
+          config.documents() == Documents.APART ? endOfText : WindowLoader.NO_SEPARATOR);
+    }
   }
 
   /** Tokens of both splits, and what is known about where they come from. */
@@ -159,7 +173,8 @@ public record Datasets(
     private int documents;
     private long characters;
     private long tokens;
-    private List<Path> validationShards = List.of();
+    private List<Path> validationShards = new ArrayList<>();
+    private List<WindowLoader.Part> mixed = List.of();
     private final List<TokenSource> owned = new ArrayList<>();
   }
 
@@ -168,25 +183,19 @@ public record Datasets(
         config.workers() > 0 ? config.workers() : Runtime.getRuntime().availableProcessors();
     Splits splits = new Splits();
     try {
-      Part data = readTraining(splits, config, encoder, evaluation);
-      boolean apart = !config.validation().isEmpty() || !splits.validationShards.isEmpty();
-      if (apart || config.trainRatio() == 1) {
-        splits.training = data.all(encoder, workers);
-        splits.tokens = splits.training.size();
-      } else if (data.shards != null) {
-        long cut = (long) (config.trainRatio() * data.shards.size());
-        splits.training = data.shards.slice(0, cut);
-        splits.validation = data.shards.slice(cut, data.shards.size());
-        splits.tokens = data.shards.size();
-      } else {
-        long cut = data.corpus.splitAt(config.trainRatio());
-        long end = data.corpus.characters();
-        splits.training = data.corpus.tokens(encoder, 0, cut, workers);
-        splits.validation = data.corpus.tokens(encoder, cut, end, workers);
-        splits.tokens =
-            splits.training.size()
-                + splits.validation.size()
-                + SplitCorrection.tokens(data.corpus, cut, encoder);
+      boolean mixed = !config.weights().isEmpty() && !evaluation;
+      List<Divided> parts = new ArrayList<>();
+      for (List<Path> paths : mixed ? apart(config) : List.of(config.train())) {
+        Part data = readTraining(splits, paths, encoder, evaluation);
+        parts.add(divide(data, splits, config, encoder, workers));
+      }
+      splits.tokens = parts.stream().mapToLong(Divided::tokens).sum();
+      splits.training = join(parts.stream().map(Divided::training).toList());
+      List<TokenSource> validation =
+          parts.stream().map(Divided::validation).filter(Objects::nonNull).toList();
+      splits.validation = validation.isEmpty() ? null : join(validation);
+      if (mixed) {
+        splits.mixed = mixed(config, parts);
       }
       if (!config.validation().isEmpty()) {
         splits.validation =
@@ -203,6 +212,66 @@ public record Datasets(
     }
   }
 
+  private static TokenSource join(List<TokenSource> parts) {
+    return parts.size() == 1 ? parts.getFirst() : new JoinedTokens(parts);
+  }
+
+  /** Each path alone. */
+  private static List<List<Path>> apart(DataConfig config) {
+    if (config.weights().size() != config.train().size()) {
+      throw new GptException(
+          Failure.USAGE,
+          "--data-weights gives %d weights for the %d paths of --data; give one for each"
+              .formatted(config.weights().size(), config.train().size()));
+    }
+    if (!config.shuffle() || config.documents() == Documents.PADDED) {
+      throw new GptException(
+          Failure.USAGE,
+          "--data-weights mixes windows in random order; leave out "
+              + (config.shuffle() ? "--pad-documents" : "--no-shuffle"));
+    }
+    return config.train().stream().map(List::of).toList();
+  }
+
+  private static List<WindowLoader.Part> mixed(DataConfig config, List<Divided> parts) {
+    List<WindowLoader.Part> mixed = new ArrayList<>();
+    for (int i = 0; i < parts.size(); i++) {
+      double weight = config.weights().get(i);
+      mixed.add(
+          new WindowLoader.Part(
+              "--data " + config.train().get(i), parts.get(i).training.size(), weight));
+    }
+    return mixed;
+  }
+
+  /**
+   * Tokens of a data set's splits.
+   *
+   * @param validation null if there is none in it
+   * @param tokens of the whole
+   */
+  private record Divided(TokenSource training, TokenSource validation, long tokens) {}
+
+  private static Divided divide(
+      Part data, Splits splits, DataConfig config, TextEncoder encoder, int workers) {
+    boolean apart = !config.validation().isEmpty() || !splits.validationShards.isEmpty();
+    if (apart || config.trainRatio() == 1) {
+      TokenSource all = data.all(encoder, workers);
+      return new Divided(all, null, all.size());
+    }
+    if (data.shards != null) {
+      long size = data.shards.size();
+      long cut = (long) (config.trainRatio() * size);
+      return new Divided(data.shards.slice(0, cut), data.shards.slice(cut, size), size);
+    }
+    long cut = data.corpus.splitAt(config.trainRatio());
+    TokenSource training = data.corpus.tokens(encoder, 0, cut, workers);
+    TokenSource validation = data.corpus.tokens(encoder, cut, data.corpus.characters(), workers);
+    long tokens =
+        training.size() + validation.size() + SplitCorrection.tokens(data.corpus, cut, encoder);
+    return new Divided(training, validation, tokens);
+  }
+
   /** Text or shards: one of the two is null. */
   private record Part(TextCorpus corpus, TokenSource shards) {
     TokenSource all(TextEncoder encoder, int workers) {
@@ -211,16 +280,16 @@ public record Datasets(
   }
 
   private static Part readTraining(
-      Splits splits, DataConfig config, TextEncoder encoder, boolean evaluation) {
-    if (config.train().isEmpty()) {
+      Splits splits, List<Path> paths, TextEncoder encoder, boolean evaluation) {
+    if (paths.isEmpty()) {
       return text(splits, TextCorpus.ofResource(STORY));
     }
-    DataPaths found = DataPaths.resolve("--data", config.train());
+    DataPaths found = DataPaths.resolve("--data", paths);
     if (!found.shards() || evaluation) {
       return read(splits, found, encoder);
     }
     Map<Boolean, List<Path>> divided = found.byValidation();
-    splits.validationShards = divided.get(true);
+    splits.validationShards.addAll(divided.get(true));
     return shards(splits, divided.get(false), encoder);
   }
 

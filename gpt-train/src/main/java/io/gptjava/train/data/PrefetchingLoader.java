@@ -48,6 +48,11 @@ public final class PrefetchingLoader implements BatchSource, AutoCloseable {
   }
 
   @Override
+  public long tokens() {
+    return source.tokens();
+  }
+
+  @Override
   public void read(int epoch, int index, Batch batch) {
     if (pending != null) {
       boolean wanted = preparedEpoch == epoch && preparedIndex == index;
@@ -95,6 +100,7 @@ public final class PrefetchingLoader implements BatchSource, AutoCloseable {
     to.samples(from.samples());
     System.arraycopy(from.tokens(), 0, to.tokens(), 0, from.tokens().length);
     System.arraycopy(from.targets(), 0, to.targets(), 0, from.targets().length);
+    System.arraycopy(from.firstVisible(), 0, to.firstVisible(), 0, from.firstVisible().length);
   }
 
   /** Ends the background thread, after the batch that it may be reading. */

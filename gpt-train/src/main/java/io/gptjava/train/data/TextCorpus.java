@@ -5,6 +5,7 @@ import io.gptjava.core.GptException;
 import io.gptjava.core.tokenizer.Gpt2Tokenizer;
 import io.gptjava.core.tokenizer.TextEncoder;
 import io.gptjava.core.tokenizer.Utf8Reader;
+import io.gptjava.train.corpus.TextInput;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Reader;
@@ -44,14 +45,15 @@ public final class TextCorpus {
   }
 
   /**
-   * Reads the files once, to check and count them.
+   * Reads the files once, to check and count them; compressed ones as {@link TextInput} says.
    *
    * @throws GptException with {@link Failure#DATA} if one cannot be read or is not UTF-8
    */
   public static TextCorpus open(List<Path> files) {
     List<Document> documents = new ArrayList<>();
     for (Path file : files) {
-      documents.add(document(file.toString(), () -> Utf8Reader.open(file)));
+      documents.add(
+          document(file.toString(), () -> new Utf8Reader(file.toString(), TextInput.open(file))));
     }
     return new TextCorpus(documents);
   }

@@ -25,6 +25,9 @@ public final class TokenFile implements TokenSource {
   static final int MAGIC = 20240520;
   static final int VERSION = 1;
 
+  /** llm.c's mark of shards with uint32 tokens of Llama 3. */
+  private static final int LLAMA_MAGIC = 20240801;
+
   private static final ValueLayout.OfInt INT =
       ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfChar TOKEN =
@@ -69,6 +72,12 @@ public final class TokenFile implements TokenSource {
     long size = file.byteSize();
     if (size < HEADER_BYTES) {
       throw malformed(path, "it has %d bytes, the header alone has %d", size, HEADER_BYTES);
+    }
+    if (file.get(INT, 0) == LLAMA_MAGIC) {
+      throw new GptException(
+          Failure.DATA,
+          "%s holds tokens of Llama 3 (magic %d); write it with GPT-2's tokenizer: gpt tokenize"
+              .formatted(path, LLAMA_MAGIC));
     }
     if (file.get(INT, 0) != MAGIC) {
       throw malformed(path, "it begins with %d, not %d", file.get(INT, 0), MAGIC);

@@ -32,7 +32,7 @@ record TooLittleData(String lengthFlag, int sequence, int batchSize) {
   }
 
   /** Checks the validation loader. */
-  void validation(WindowLoader loader, boolean divided) {
+  void validation(BatchSource loader, boolean divided) {
     if (loader.batches() == 0) {
       throw tooShort("validation", loader.tokens(), divided ? "lower --train-ratio" : null);
     }

@@ -19,8 +19,23 @@ public final class WindowLoader implements BatchSource {
   private final boolean shuffle;
   private final long seed;
   private final long windows;
+  private final int separator;
+  private final long[] partBegins; // of mixed data sets, in tokens; null for one
+  private final WindowMixture mixture; // likewise
   private final int batches;
   private volatile EpochOrder order;
+
+  /** Documents are not kept apart. */
+  static final int NO_SEPARATOR = -1;
+
+  /**
+   * One of several data sets that are mixed.
+   *
+   * @param name for people
+   * @param tokens in it
+   * @param weight share among the windows, relative to the others'
+   */
+  record Part(String name, long tokens, double weight) {}
 
   /**
    * A loader; fewer than T + 1 tokens give no window.
@@ -41,13 +56,58 @@ public final class WindowLoader implements BatchSource {
       boolean shuffle,
       boolean dropLast,
       long seed) {
+    this(tokens, List.of(), sequence, stride, batchSize, shuffle, dropLast, seed, NO_SEPARATOR);
+  }
+
+  /**
+   * A loader of data sets that are mixed, or of documents that are kept apart.
+   *
+   * @param parts sizes and weights of the data sets that {@code tokens} joins; empty for one, which
+   *     is then not mixed. No window crosses from one to the next.
+   * @param separator token at which each batch's documents are kept apart, or {@link #NO_SEPARATOR}
+   */
+  WindowLoader(
+      TokenSource tokens,
+      List<Part> parts,
+      int sequence,
+      int stride,
+      int batchSize,
+      boolean shuffle,
+      boolean dropLast,
+      long seed,
+      int separator) {
     this.tokens = tokens;
     this.sequence = positive("--sequence-length", sequence);
     this.stride = positive("--stride", stride);
     this.batchSize = positive("--batch-size", batchSize);
     this.shuffle = shuffle;
     this.seed = seed;
-    this.windows = windows(tokens.size(), sequence, stride);
+    this.separator = separator;
+    if (parts.isEmpty()) {
+      partBegins = null;
+      mixture = null;
+      windows = windows(tokens.size(), sequence, stride);
+    } else {
+      partBegins = new long[parts.size()];
+      long[] counts = new long[parts.size()];
+      double[] weights = new double[parts.size()];
+      long begin = 0;
+      for (int i = 0; i < counts.length; i++) {
+        Part part = parts.get(i);
+        partBegins[i] = begin;
+        begin += part.tokens;
+        weights[i] = part.weight;
+        counts[i] = windows(part.tokens, sequence, stride);
+        if (counts[i] == 0) {
+          throw new GptException(
+              Failure.DATA,
+              "Not enough tokens to mix: %s has %d for training, a window takes %d; add data or leave it out"
+                  .formatted(part.name, part.tokens, sequence + 1));
+        }
+      }
+      mixture = new WindowMixture(counts, weights, seed);
+      windows = mixture.size();
+    }
     long count = dropLast ? windows / batchSize : (windows + batchSize - 1) / batchSize;
     if (count > Integer.MAX_VALUE) {
       throw new GptException(
@@ -75,7 +135,7 @@ public final class WindowLoader implements BatchSource {
     return windows;
   }
 
-  /** Number of tokens that the windows are cut from. */
+  @Override
   public long tokens() {
     return tokens.size();
   }
@@ -108,15 +168,28 @@ public final class WindowLoader implements BatchSource {
     long[] numbers = numbers(epoch, index);
     batch.samples(numbers.length);
     for (int sample = 0; sample < numbers.length; sample++) {
-      readWindow(numbers[sample] * stride, batch, sample * sequence);
+      readWindow(begin(epoch, numbers[sample]), batch, sample * sequence);
+    }
+    if (separator != NO_SEPARATOR) {
+      batch.separateDocuments(separator);
     }
   }
 
-  /** The windows of a batch. */
+  /** Where a window begins: one of {@link #numbers}. */
+  private long begin(int epoch, long number) {
+    if (mixture == null) {
+      return number * stride;
+    }
+    long[] at = new long[2];
+    mixture.at(epoch, number, at);
+    return partBegins[(int) at[0]] + at[1] * stride;
+  }
+
+  /** The windows of a batch; of mixed data sets, places in the mixture. */
   private long[] numbers(int epoch, int index) {
     long first = (long) index * batchSize;
     long[] numbers = new long[(int) Math.min(batchSize, windows - first)];
-    EpochOrder permutation = shuffle ? order(epoch) : null;
+    EpochOrder permutation = shuffle && mixture == null ? order(epoch) : null;
     for (int sample = 0; sample < numbers.length; sample++) {
       long place = first + sample;
       numbers[sample] = permutation == null ? place : permutation.at(place);
@@ -129,7 +202,7 @@ public final class WindowLoader implements BatchSource {
     return Arrays.stream(numbers(epoch, index))
         .mapToObj(
             number -> {
-              long from = number * stride;
+              long from = begin(epoch, number);
               return new BatchName.Sample(number, tokens.place(from, from + sequence + 1));
             })
         .toList();

@@ -17,6 +17,8 @@ import java.util.function.Function;
  *
  * @param tokens (B, T) I32
  * @param targets (N) I32
+ * @param firstVisibleOrNull (B, T) I32, first place that each token sees; null where that is the
+ *     first of the row
  * @param layers one entry per block; what blocks do not keep for backward, they share
  * @param branch (N, C) output of attention or MLP before it joins the residual stream
  * @param finalResidual (N, C) residual stream after the last block
@@ -28,6 +30,7 @@ import java.util.function.Function;
 record Activations<X>(
     X tokens,
     X targets,
+    X firstVisibleOrNull,
     List<Layer<X>> layers,
     X branch,
     X finalResidual,
@@ -94,6 +97,10 @@ record Activations<X>(
     Role role = Role.ACTIVATIONS;
     Slot tokens = plan.add(role, "tokens", DType.I32, size.batch(), size.sequence());
     Slot targets = plan.add(role, "targets", DType.I32, n);
+    Slot firstVisible =
+        size.documentsApart()
+            ? plan.add(role, "first visible", DType.I32, size.batch(), size.sequence())
+            : null;
     List<Layer<Slot>> layers = new ArrayList<>();
     for (int i = 0; i < config.layers(); i++) {
       Layer<Slot> first = i == 0 ? null : layers.getFirst();
@@ -102,6 +109,7 @@ record Activations<X>(
     return new Activations<>(
         tokens,
         targets,
+        firstVisible,
         List.copyOf(layers),
         plan.add(role, "branch", type, n, c),
         size.train() ? plan.add(role, "residual", type, n, c) : layers.getFirst().residual(),
@@ -160,6 +168,7 @@ record Activations<X>(
     return new Activations<>(
         f.apply(slots.tokens),
         f.apply(slots.targets),
+        slots.firstVisibleOrNull == null ? null : f.apply(slots.firstVisibleOrNull),
         slots.layers.stream().map(layer -> layer.map(f)).toList(),
         f.apply(slots.branch),
         f.apply(slots.finalResidual),

@@ -68,7 +68,7 @@ final class BlockPass {
     ops.linear(layer.norm1(), w.qkvWeight(), w.qkvBiasOrNull(), layer.qkv());
     ops.attention(
         rows3(layer.qkv()),
-        null,
+        activations.firstVisibleOrNull(),
         config.heads(),
         attentionDropout(p, i),
         rows3(layer.attention()),
@@ -203,7 +203,7 @@ final class BlockPass {
         rows3(layer.qkv()),
         rows3(layer.attention()),
         layer.logSumExp(),
-        null,
+        activations.firstVisibleOrNull(),
         config.heads(),
         attentionDropout(p, i),
         rows3(t.dQkv()),

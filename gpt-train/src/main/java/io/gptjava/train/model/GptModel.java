@@ -170,6 +170,9 @@ public final class GptModel {
     checkTokens(data.targets());
     backend.upload(MemorySegment.ofArray(data.tokens()), activations.tokens());
     backend.upload(MemorySegment.ofArray(data.targets()), activations.targets());
+    if (size.documentsApart()) {
+      backend.upload(MemorySegment.ofArray(data.firstVisible()), activations.firstVisibleOrNull());
+    }
   }
 
   /** Forward pass and loss of the loaded micro-batch, dropout off, nothing kept for backward. */

@@ -1,6 +1,7 @@
 package io.gptjava.train.run;
 
 import io.gptjava.train.config.DataConfig;
+import io.gptjava.train.config.Documents;
 import io.gptjava.train.config.TrainConfig;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -24,6 +25,8 @@ public final class ConfigFingerprint {
   public static String of(TrainConfig config, long trainingTokens, long dataChecksum) {
     DataConfig data = config.data();
     // A record's text has all its components by name; numbers in it are exact.
+    String mixed = data.weights().isEmpty() ? "" : "\nweights " + data.weights();
+    String apart = data.documents() == Documents.JOINED ? "" : "\ndocuments " + data.documents();
     String text =
         String.join(
             "\n",
@@ -38,7 +41,7 @@ public final class ConfigFingerprint {
             "shuffle " + data.shuffle(),
             "drop last " + data.dropLast(),
             "tokens " + trainingTokens,
-            "checksum " + dataChecksum);
+            "checksum " + dataChecksum + mixed + apart);
     try {
       return HexFormat.of()
           .formatHex(

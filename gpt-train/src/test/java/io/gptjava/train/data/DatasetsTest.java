@@ -92,7 +92,7 @@ class DatasetsTest {
       assertEquals(105, data.tokens());
       assertEquals(105, data.characters());
       assertEquals(2, data.documents());
-      WindowLoader loader = data.validation().orElseThrow();
+      BatchSource loader = data.validation().orElseThrow();
       Batch batch = new Batch(3, 4);
       loader.read(0, 0, batch);
       assertEquals(4, batch.targetCount());
