@@ -5,7 +5,7 @@ import io.gptjava.core.GptException;
 import io.gptjava.core.tokenizer.Gpt2Tokenizer;
 import io.gptjava.core.tokenizer.TextEncoder;
 import io.gptjava.core.tokenizer.Utf8Reader;
-import io.gptjava.train.corpus.TextInput;
+import io.gptjava.train.corpus.DocumentReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Reader;
@@ -45,7 +45,8 @@ public final class TextCorpus {
   }
 
   /**
-   * Reads the files once, to check and count them; compressed ones as {@link TextInput} says.
+   * Reads the files once, to check and count them; JSON lines and compressed ones as {@link
+   * DocumentReader} says.
    *
    * @throws GptException with {@link Failure#DATA} if one cannot be read or is not UTF-8
    */
@@ -53,7 +54,7 @@ public final class TextCorpus {
     List<Document> documents = new ArrayList<>();
     for (Path file : files) {
       documents.add(
-          document(file.toString(), () -> new Utf8Reader(file.toString(), TextInput.open(file))));
+          document(file.toString(), () -> DocumentReader.open(file)));
     }
     return new TextCorpus(documents);
   }
@@ -124,7 +125,20 @@ public final class TextCorpus {
       }
       end = next;
     }
-    return split;
+    return afterMarker(split);
+  }
+
+  /** Past a marker inside a file that the split would cut in two. */
+  private long afterMarker(long split) {
+    int reach = Gpt2Tokenizer.END_OF_TEXT.length() - 1;
+    long from = Math.max(0, split - reach);
+    String around = text(from, Math.min(characters, split + reach));
+    int marker = around.indexOf(Gpt2Tokenizer.END_OF_TEXT);
+    if (marker < 0) {
+      return split;
+    }
+    long begin = from + around.codePointCount(0, marker);
+    return begin < split ? begin + Gpt2Tokenizer.END_OF_TEXT.length() : split;
   }
 
   /** The characters in [from, to) as one string. */

@@ -11,6 +11,8 @@ import io.gptjava.core.tokenizer.TextEncoder;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.io.OutputStream;
+import java.util.zip.GZIPOutputStream;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
@@ -145,5 +147,21 @@ class TextCorpusTest {
     TokenFile.write(folder.resolve("mixed/b.bin"), TokenBuffer.of(1));
     Errors.expect(Failure.DATA, () -> resolve("mixed"), "a.txt", "b.bin", "gpt tokenize");
     assertTrue(resolve("mixed/*.bin").shards());
+  }
+
+  @Test
+  void jsonLinesAreTheirDocumentsJoinedAndNeverSplitInAMarker() throws IOException {
+    Path file = folder.resolve("a.jsonl.gz");
+    try (OutputStream out = new GZIPOutputStream(Files.newOutputStream(file))) {
+      out.write("{\"text\":\"héllo\"}\n\n{\"text\":\"wörld\"}\n".getBytes(StandardCharsets.UTF_8));
+    }
+    TextCorpus corpus = TextCorpus.open(List.of(file));
+    assertEquals("héllo<|endoftext|>wörld", corpus.text(0, corpus.characters()));
+    assertEquals(4, corpus.splitAt(4.5 / 23));
+    assertEquals(5, corpus.splitAt(5.5 / 23));
+    for (int at = 6; at < 18; at++) {
+      assertEquals(18, corpus.splitAt((at + 0.5) / 23), "split at " + at);
+    }
+    assertEquals(19, corpus.splitAt(19.5 / 23));
   }
 }
