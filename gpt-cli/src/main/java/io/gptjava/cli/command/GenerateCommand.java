@@ -1,20 +1,26 @@
 package io.gptjava.cli.command;
 
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gptjava.cli.CliContext;
 import io.gptjava.cli.model.Models;
 import io.gptjava.core.Backend;
+import io.gptjava.core.Failure;
+import io.gptjava.core.GptException;
 import io.gptjava.core.tokenizer.Gpt2Tokenizer;
-import io.gptjava.core.tokenizer.StreamingDecoder;
 import io.gptjava.core.tokenizer.TextEncoder;
+import io.gptjava.core.tokenizer.Utf8Reader;
 import io.gptjava.train.generate.Generator;
 import io.gptjava.train.generate.Sampling;
 import io.gptjava.train.model.Decoder;
 import io.gptjava.train.model.GptModel;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -44,10 +50,18 @@ public final class GenerateCommand implements Callable<Integer> {
 
   @Option(
       names = "--prompt",
-      required = true,
       paramLabel = "TEXT",
-      description = "Text to continue.")
-  private String prompt;
+      description = "Text to continue; may be given several times.")
+  private List<String> prompts = new ArrayList<>();
+
+  @Option(
+      names = "--prompts-file",
+      paramLabel = "FILE",
+      description = "A prompt on each line that is not empty.")
+  private Path promptsFile;
+
+  @Option(names = "--interactive", description = "Continue the lines of standard input.")
+  private boolean interactive;
 
   @Option(
       names = "--max-new-tokens",
@@ -74,12 +88,30 @@ public final class GenerateCommand implements Callable<Integer> {
   private double topP = 1;
 
   @Option(
+      names = "--repetition-penalty",
+      paramLabel = "X",
+      description =
+          "Above 1: tokens that the text has become less likely. Default: ${DEFAULT-VALUE}.")
+  private double repetitionPenalty = 1;
+
+  @Option(
+      names = "--stop",
+      paramLabel = "TEXT",
+      description = "End before this text; may be given several times.")
+  private List<String> stops = new ArrayList<>();
+
+  @Option(
       names = "--seed",
       paramLabel = "S",
-      description = "Seed of the draws. Default: ${DEFAULT-VALUE}.")
+      description = "Seed of the draws, the same for every prompt. Default: ${DEFAULT-VALUE}.")
   private long seed = 123;
 
-  @Option(names = "--json", description = "Print one JSON object instead of text.")
+  @Option(
+      names = "--logprobs",
+      description = "Also give each new token's log-probability, in nats.")
+  private boolean logProbabilities;
+
+  @Option(names = "--json", description = "Print one JSON object a prompt instead of text.")
   private boolean json;
 
   @Mixin private DeviceOptions device;
@@ -90,68 +122,85 @@ public final class GenerateCommand implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() {
-    Sampling sampling = new Sampling(temperature, topK, topP, seed);
+  public Integer call() throws IOException {
+    Continuation.Settings settings =
+        new Continuation.Settings(
+            maxNewTokens,
+            new Sampling(temperature, topK, topP, seed, repetitionPenalty),
+            stops,
+            logProbabilities);
     if (maxNewTokens < 0) {
       throw Usage.error("--max-new-tokens %d must be at least 0", maxNewTokens);
     }
+    if (stops.contains("")) {
+      throw Usage.error("--stop '' would end everything; give a text, or leave it out");
+    }
+    List<String> all = prompts();
     TextEncoder encoder = new Gpt2Tokenizer();
-    int[] tokens = encoder.encode(prompt);
     try (Backend backend = device.open(context)) {
       GptModel model = Models.load(backend, path, 1, 1);
       try (Decoder decoder = new Decoder(backend, model.config(), model.weights())) {
-        generate(new Generator(decoder), encoder, tokens, sampling);
+        Generator generator = new Generator(decoder);
+        for (int i = 0; i < all.size(); i++) {
+          if (i > 0 && !json) {
+            context.out().println();
+          }
+          answer(generator, encoder, settings, all.get(i));
+        }
+        if (interactive) {
+          BufferedReader in =
+              new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+          new InteractiveSession(
+                  in, context.err(), prompt -> answer(generator, encoder, settings, prompt).text())
+              .run();
+        }
       }
     }
     return 0;
   }
 
-  private void generate(Generator generator, TextEncoder encoder, int[] tokens, Sampling sampling) {
-    PrintStream out = context.out();
-    StreamingDecoder text = new StreamingDecoder(encoder);
-    if (!json) {
-      out.print(prompt);
-      out.flush();
+  private List<String> prompts() throws IOException {
+    List<String> all = new ArrayList<>(prompts);
+    if (promptsFile != null) {
+      try (BufferedReader lines = new BufferedReader(Utf8Reader.open(promptsFile))) {
+        lines.lines().filter(line -> !line.isBlank()).forEach(all::add);
+      } catch (NoSuchFileException e) {
+        throw new GptException(
+            Failure.DATA, "--prompts-file %s does not exist".formatted(promptsFile), e);
+      }
     }
-    long begin = System.nanoTime();
-    int[] all =
-        generator.generate(
-            tokens,
-            maxNewTokens,
-            sampling,
-            token -> {
-              if (token == encoder.endOfText()) {
-                return false;
-              }
-              if (!json) {
-                out.print(text.accept(token));
-                out.flush();
-              }
-              return true;
-            });
-    double seconds = (System.nanoTime() - begin) * 1e-9;
-    int added = all.length - tokens.length;
-    if (json) {
-      out.println(describe(encoder, all, added, seconds));
-    } else {
-      out.println(text.finish());
-      context
-          .err()
-          .println(
-              String.format(
-                  Locale.ROOT, "%d tokens, %.1f tokens/s", added, added / Math.max(seconds, 1e-9)));
+    if (all.isEmpty() && !interactive) {
+      throw Usage.error("no prompt; give --prompt TEXT, --prompts-file FILE or --interactive");
     }
+    return all;
   }
 
-  private ObjectNode describe(TextEncoder encoder, int[] all, int added, double seconds) {
-    boolean ended = added > 0 && all[all.length - 1] == encoder.endOfText();
-    int[] kept = ended ? Arrays.copyOf(all, all.length - 1) : all;
-    ObjectNode node = JsonNodeFactory.instance.objectNode();
-    node.put("prompt", prompt);
-    node.put("text", encoder.decode(kept));
-    Arrays.stream(all).forEach(node.putArray("tokens")::add);
-    node.put("new_tokens", added);
-    node.put("ended", ended);
-    return node.put("tokens_per_second", added / Math.max(seconds, 1e-9));
+  private Continuation answer(
+      Generator generator, TextEncoder encoder, Continuation.Settings settings, String prompt) {
+    PrintStream out = context.out();
+    if (json) {
+      Continuation made = Continuation.of(generator, encoder, settings, prompt, text -> {});
+      out.println(made.json());
+      return made;
+    }
+    out.print(prompt);
+    out.flush();
+    Continuation made =
+        Continuation.of(
+            generator,
+            encoder,
+            settings,
+            prompt,
+            text -> {
+              out.print(text);
+              out.flush();
+            });
+    out.println();
+    PrintStream err = context.err();
+    made.logProbabilityLines(encoder).forEach(err::println);
+    err.println(
+        String.format(
+            Locale.ROOT, "%d tokens, %.1f tokens/s", made.added(), made.tokensPerSecond()));
+    return made;
   }
 }

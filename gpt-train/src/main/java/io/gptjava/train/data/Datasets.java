@@ -89,6 +89,23 @@ public record Datasets(
     return load(config, sequenceLength, "--sequence-length", batchSize, 0, encoder, true);
   }
 
+  /**
+   * All tokens of some texts or shards, in order; to be closed.
+   *
+   * @param flag what errors call the paths
+   * @param workers threads that tokenise
+   */
+  public static TokenSource tokens(
+      String flag, List<Path> paths, TextEncoder encoder, int workers) {
+    Splits splits = new Splits();
+    try {
+      return read(splits, flag, paths, encoder).all(encoder, workers);
+    } catch (RuntimeException e) {
+      splits.owned.forEach(TokenSource::close);
+      throw e;
+    }
+  }
+
   private static Datasets load(
       DataConfig config,
       int sequenceLength,

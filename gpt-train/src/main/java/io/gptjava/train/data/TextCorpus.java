@@ -53,8 +53,7 @@ public final class TextCorpus {
   public static TextCorpus open(List<Path> files) {
     List<Document> documents = new ArrayList<>();
     for (Path file : files) {
-      documents.add(
-          document(file.toString(), () -> DocumentReader.open(file)));
+      documents.add(document(file.toString(), () -> DocumentReader.open(file)));
     }
     return new TextCorpus(documents);
   }

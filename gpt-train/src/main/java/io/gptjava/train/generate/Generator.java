@@ -14,11 +14,13 @@ import java.util.function.IntPredicate;
 public final class Generator {
   private final Decoder decoder;
   private final float[] logits; // (V)
+  private final float[] penalised; // (V)
 
   /** A generator on a decoder, which it resets for every prompt. */
   public Generator(Decoder decoder) {
     this.decoder = decoder;
     this.logits = new float[decoder.config().vocabularySize()];
+    this.penalised = new float[logits.length];
   }
 
   /**
@@ -45,13 +47,43 @@ public final class Generator {
       }
       decoder.append(tokens, computed, length, logits);
       computed = length;
-      tokens[length] = sampler.next(logits, n);
+      tokens[length] = sampler.next(penalise(sampling, tokens, length), n);
       length++;
       if (!onToken.test(tokens[length - 1])) {
         break;
       }
     }
     return Arrays.copyOf(tokens, length);
+  }
+
+  /** The logits, lower for tokens that the text has. */
+  private float[] penalise(Sampling sampling, int[] tokens, int length) {
+    double penalty = sampling.repetitionPenalty();
+    if (penalty == 1) {
+      return logits;
+    }
+    System.arraycopy(logits, 0, penalised, 0, logits.length);
+    for (int i = 0; i < length; i++) {
+      float x = logits[tokens[i]];
+      penalised[tokens[i]] = (float) (x > 0 ? x / penalty : x * penalty);
+    }
+    return penalised;
+  }
+
+  /**
+   * Natural logarithm of the probability that the model gives a token at the place of the last one
+   * generated, before temperature, penalty and the like. To be called while that one is heard.
+   */
+  public double logProbability(int token) {
+    double max = Double.NEGATIVE_INFINITY;
+    for (float x : logits) {
+      max = Math.max(max, x);
+    }
+    double sum = 0;
+    for (float x : logits) {
+      sum += Math.exp(x - max);
+    }
+    return logits[token] - max - Math.log(sum);
   }
 
   private void check(int[] prompt) {

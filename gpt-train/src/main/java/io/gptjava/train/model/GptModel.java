@@ -185,6 +185,11 @@ public final class GptModel {
     head(null, null, false);
   }
 
+  /** Cross-entropy of each target of the last pass (N) F32; 0 where it is ignored. */
+  public Tensor losses() {
+    return activations.losses();
+  }
+
   /**
    * Forward and backward pass of the loaded micro-batch: adds its loss to the step's and writes or
    * adds its gradients.

@@ -9,13 +9,13 @@ import io.gptjava.core.Failure;
 import io.gptjava.core.tokenizer.Gpt2Tokenizer;
 import io.gptjava.core.tokenizer.TextEncoder;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.io.OutputStream;
-import java.util.zip.GZIPOutputStream;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
+import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 

@@ -68,6 +68,37 @@ class GeneratorTest {
   }
 
   @Test
+  void aPenaltyKeepsGreedyFromRepeatingAndLogProbabilitiesAreTheModels() {
+    try (Backend backend = Backends.open("reference", BackendOptions.DEFAULT)) {
+      GptModel model = model(backend);
+      try (Decoder decoder = new Decoder(backend, CONFIG, model.weights())) {
+        Generator generator = new Generator(decoder);
+        int[] prompt = {3, 14, 15};
+        Sampling strong = new Sampling(0, 0, 1, 0, 1e6);
+        int[] distinct = generator.generate(prompt, 12, strong, t -> true);
+        assertEquals(15, Arrays.stream(distinct).distinct().count());
+        Sampling none = new Sampling(0, 0, 1, 0, 1);
+        int[] greedy =
+            generator.generate(
+                prompt,
+                1,
+                none,
+                token -> {
+                  double[] logits = Float64GptAccess.lastLogits(CONFIG, model.masters(), prompt);
+                  double sum = Arrays.stream(logits).map(Math::exp).sum();
+                  for (int v = 0; v < logits.length; v++) {
+                    assertEquals(
+                        logits[v] - Math.log(sum), generator.logProbability(v), 5e-5, "token " + v);
+                  }
+                  return true;
+                });
+        assertEquals(4, greedy.length);
+        assertThrows(GptException.class, () -> new Sampling(0, 0, 1, 0, 0));
+      }
+    }
+  }
+
+  @Test
   void longPromptsAreCroppedAndTokensCanEndIt() {
     try (Backend backend = Backends.open("reference", BackendOptions.DEFAULT)) {
       GptModel model = model(backend);
