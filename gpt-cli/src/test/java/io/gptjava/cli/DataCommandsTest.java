@@ -165,19 +165,29 @@ class DataCommandsTest {
   void mixedPaddedAndSeparateDocumentsTrain() throws IOException {
     Path lines = folder.resolve("d.jsonl");
     Files.writeString(lines, "{\"text\":\"A short one.\"}\n{\"text\":\"The sea was calm.\"}\n".repeat(9));
-    String[] both = {"--data", text.toString(), lines.toString()};
-    String[][] ways = {
-      {"--data-weights", "0.7,0.3"}, {"--document-attention"}, {"--pad-documents"}
-    };
-    for (String[] way : ways) {
-      List<String> words = new ArrayList<>(Arrays.asList(both));
-      words.addAll(Arrays.asList(way));
-      Path out = folder.resolve(way[0].substring(2));
-      Cli cli = trainInto(out, words.toArray(String[]::new));
-      assertEquals(0, cli.code(), cli.err());
-      Cli again = Cli.run("resume", out.toString());
-      assertEquals(0, again.code(), again.err());
-    }
+    Path out = folder.resolve("out");
+    Cli mixed =
+        trainInto(
+            out,
+            "--data",
+            text.toString(),
+            lines.toString(),
+            "--data-weights",
+            "0.7,0.3",
+            "--document-attention");
+    assertEquals(0, mixed.code(), mixed.err());
+    assertTrue(Files.readString(out.resolve("config.json")).contains("0.7,0.3"));
+    Cli padded =
+        trainInto(
+            folder.resolve("padded"),
+            "--data",
+            lines.toString(),
+            "--pad-documents",
+            "--train-ratio",
+            "1",
+            "--dry-run");
+    assertEquals(0, padded.code(), padded.err());
+    assertTrue(padded.out().contains("Batches: 9 training, 0 validation"), padded.out());
     Cli wrong = trainInto(folder.resolve("x"), "--data", text.toString(), "--data-weights", "1,-2");
     assertEquals(2, wrong.code());
     assertTrue(wrong.err().contains("'-2' is not a number above 0"), wrong.err());
