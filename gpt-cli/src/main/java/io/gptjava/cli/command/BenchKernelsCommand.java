@@ -1,21 +1,18 @@
 package io.gptjava.cli.command;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.gptjava.benchmarks.DeviceTrainBenchmark;
 import io.gptjava.benchmarks.baseline.KernelBaseline;
 import io.gptjava.benchmarks.baseline.KernelComparison;
 import io.gptjava.benchmarks.baseline.KernelComparisonReport;
 import io.gptjava.benchmarks.kernels.KernelBenchmark;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkReport;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkResult;
-import io.gptjava.benchmarks.kernels.KernelShapes;
 import io.gptjava.cli.CliContext;
 import io.gptjava.cli.GptVersion;
 import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.config.ResolvedSettings;
 import io.gptjava.cli.config.TrainConfigs;
 import io.gptjava.cli.model.Models;
-import io.gptjava.core.Backend;
 import io.gptjava.core.Failure;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.run.BuildCommit;
@@ -127,7 +124,8 @@ public final class BenchKernelsCommand implements Callable<Integer> {
     if (!(tolerance >= 0 && tolerance < 1)) {
       throw Usage.error("--tolerance %s must be from 0 to less than 1", tolerance);
     }
-    KernelBenchmark.Settings benchmark = benchmark(choice, config);
+    KernelBenchmark.Settings benchmark =
+        KernelSettings.of(choice, config, quick, samples).withOnly(pattern());
     KernelBenchmarkResult result = run(choice, benchmark);
     Optional<KernelComparison> comparison = Optional.empty();
     if (before.isPresent()) {
@@ -172,29 +170,6 @@ public final class BenchKernelsCommand implements Callable<Integer> {
           comparison.confirmedBy(KernelComparison.of(before, run(choice, again), tolerance));
     }
     return comparison;
-  }
-
-  private KernelBenchmark.Settings benchmark(BackendChoice choice, TrainConfig config) {
-    KernelShapes shapes =
-        new KernelShapes(
-            config.model(),
-            config.precision().compute(),
-            config.batch().batchSize(),
-            config.batch().sequenceLength());
-    boolean device;
-    try (Backend backend = choice.open()) {
-      device = DeviceTrainBenchmark.suits(backend);
-    }
-    KernelBenchmark.Settings benchmark =
-        quick
-            ? KernelBenchmark.Settings.quick(shapes, config.seed())
-            : device
-                ? KernelBenchmark.Settings.device(shapes, config.seed())
-                : KernelBenchmark.Settings.host(shapes, config.seed());
-    if (samples < 0) {
-      throw Usage.error("--samples %d must be at least 1", samples);
-    }
-    return (samples > 0 ? benchmark.withSamples(samples) : benchmark).withOnly(pattern());
   }
 
   private Pattern pattern() {
