@@ -41,16 +41,25 @@ class DataCommandsTest {
         new ArrayList<>(
             List.of(
                 "train",
-                "--layers", "1",
-                "--width", "16",
-                "--heads", "2",
-                "--context-length", "16",
-                "--batch-size", "2",
-                "--steps", "3",
-                "--eval-every", "0",
-                "--sample-every", "0",
+                "--layers",
+                "1",
+                "--width",
+                "16",
+                "--heads",
+                "2",
+                "--context-length",
+                "16",
+                "--batch-size",
+                "2",
+                "--steps",
+                "3",
+                "--eval-every",
+                "0",
+                "--sample-every",
+                "0",
                 "--quiet",
-                "--out", out.toString()));
+                "--out",
+                out.toString()));
     words.addAll(Arrays.asList(more));
     return Cli.run(words.toArray(String[]::new));
   }
@@ -110,7 +119,13 @@ class DataCommandsTest {
     JsonNode sliding =
         parse(
             Cli.run(
-                    "evaluate", run.toString(), "--data", text.toString(), "--stride", "4", "--json")
+                    "evaluate",
+                    run.toString(),
+                    "--data",
+                    text.toString(),
+                    "--stride",
+                    "4",
+                    "--json")
                 .out());
     JsonNode inspected =
         parse(
@@ -142,18 +157,12 @@ class DataCommandsTest {
             "{\"ctx\":\"The keeper\",\"endings\":[\"climbed\",\"xylophone zzz\"],\"label\":0}\n");
     JsonNode choice =
         parse(
-            Cli.run(
-                    "evaluate",
-                    run.toString(),
-                    "--multiple-choice",
-                    examples.toString(),
-                    "--json")
+            Cli.run("evaluate", run.toString(), "--multiple-choice", examples.toString(), "--json")
                 .out());
     assertEquals(1, choice.get("examples").asInt());
     assertTrue(choice.has("accuracy_norm"));
     Path sample = Files.writeString(folder.resolve("s.txt"), "He said: lit the lamp. The end");
-    Cli found =
-        Cli.run("evaluate", "--memorization", sample.toString(), "--data", text.toString());
+    Cli found = Cli.run("evaluate", "--memorization", sample.toString(), "--data", text.toString());
     assertEquals(0, found.code(), found.err());
     assertTrue(found.out().startsWith("longest run 5 of "), found.out());
     assertTrue(found.out().endsWith("of the data:  lit the lamp. The\n"), found.out());
@@ -164,7 +173,8 @@ class DataCommandsTest {
   @Test
   void mixedPaddedAndSeparateDocumentsTrain() throws IOException {
     Path lines = folder.resolve("d.jsonl");
-    Files.writeString(lines, "{\"text\":\"A short one.\"}\n{\"text\":\"The sea was calm.\"}\n".repeat(9));
+    Files.writeString(
+        lines, "{\"text\":\"A short one.\"}\n{\"text\":\"The sea was calm.\"}\n".repeat(9));
     Path out = folder.resolve("out");
     Cli mixed =
         trainInto(

@@ -97,7 +97,8 @@ final class MemoryAdvice {
   }
 
   private ModelSize least(GptConfig model, int sequence) {
-    return new ModelSize(model, size.precision(), Recompute.BLOCK, 1, sequence, true);
+    return new ModelSize(
+        model, size.precision(), Recompute.BLOCK, 1, sequence, size.documentsApart(), true);
   }
 
   private Optional<String> shorter() {

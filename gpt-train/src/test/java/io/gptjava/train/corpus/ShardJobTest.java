@@ -17,8 +17,10 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.text.Normalizer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -30,7 +32,11 @@ import org.junit.jupiter.api.io.TempDir;
 
 class ShardJobTest {
   private static final Gpt2Tokenizer TOKENIZER = new Gpt2Tokenizer();
+  private static final Cleaning ALL =
+      new Cleaning(Optional.of(Normalizer.Form.NFKC), Optional.of(""), true, true);
   private static String text;
+  private static final String MARKER = Gpt2Tokenizer.END_OF_TEXT;
+  private boolean cleanDivided;
 
   @TempDir Path folder;
 
@@ -38,10 +44,20 @@ class ShardJobTest {
   static void makeText() {
     Random random = new Random(5);
     String[] words = {
-      "the ", "lighthouse", " keeper's\n", "don't ", "42", "  ", "\n\n", "é", "萧炎，", "🙂"
+      "the ",
+      "lighthouse",
+      " keeper's\n",
+      "don't ",
+      "42",
+      "  ",
+      "\n\n",
+      "é",
+      "萧炎，",
+      "🙂",
+      " https://a.example/b\u0007 "
     };
     StringBuilder made = new StringBuilder();
-    while (made.length() < 900_000) {
+    while (made.length() < 560_000) {
       made.append(words[random.nextInt(words.length)]);
     }
     text = made.toString();
@@ -68,7 +84,9 @@ class ShardJobTest {
 
   private ShardJob.Settings settings(
       String out, int shardTokens, long validation, double ratio, int threads, Path... files) {
-    CorpusFiles corpus = new CorpusFiles(List.of(files), "text", Cleaning.NONE, 1000);
+    // Where the characters decide, the text is cleaned as well.
+    Cleaning cleaning = ratio < 1 && cleanDivided ? ALL : Cleaning.NONE;
+    CorpusFiles corpus = new CorpusFiles(List.of(files), "text", cleaning, 1000);
     return new ShardJob.Settings(
         corpus, folder.resolve(out), shardTokens, validation, ratio, threads);
   }
@@ -165,16 +183,20 @@ class ShardJobTest {
   @Test
   void anInterruptedJobGoesOnWithoutLossOrRepetition() throws IOException {
     Path one = write("one.txt", text);
-    Path two = write("two.jsonl", json(text.substring(0, 500_000)) + json("") + json("end"));
+    Path two = write("two.jsonl", json(text.substring(0, 250_000)) + json("") + json("end"));
+    cleanDivided = true;
     for (double ratio : new double[] {1, 0.7}) {
-      run(settings("whole" + ratio, 50_000, 0, ratio, 2, one, two), () -> false);
+      AtomicInteger asks = new AtomicInteger();
+      run(
+          settings("whole" + ratio, 50_000, 0, ratio, 2, one, two),
+          () -> asks.incrementAndGet() < 0);
       ShardJob.Settings settings = settings("pieces" + ratio, 50_000, 0, ratio, 2, one, two);
       int runs = 0;
       ShardJob.Outcome outcome;
       do {
         AtomicInteger asked = new AtomicInteger();
-        // Finding where to divide asks as well, and starts over when it is stopped.
-        int patience = ratio < 1 && runs == 0 ? 8 : 2;
+        // Finding where to divide asks as often as writing, and starts over when it is stopped.
+        int patience = ratio < 1 && runs == 0 ? asks.get() / 2 + 1 : 1;
         outcome = run(settings, () -> asked.incrementAndGet() >= patience);
         runs++;
         if (outcome == ShardJob.Outcome.STOPPED) {
@@ -184,6 +206,13 @@ class ShardJobTest {
       assertEquals(ShardJob.Outcome.FINISHED, outcome);
       assertTrue(runs > 2, runs + " runs");
       assertSameFolders(folder.resolve("whole" + ratio), settings.out());
+      if (ratio < 1) {
+        String parts = text + MARKER + text.substring(0, 250_000) + MARKER + MARKER + "end";
+        String clean = ALL.apply(parts);
+        int division = (int) (0.7 * clean.codePointCount(0, clean.length()));
+        String first = clean.substring(0, clean.offsetByCodePoints(0, division));
+        assertArrayEquals(TOKENIZER.encode(first), read("pieces" + ratio, "train"));
+      }
       assertEquals(ShardJob.Outcome.COMPLETE_ALREADY, run(settings, () -> false));
     }
   }
@@ -244,7 +273,7 @@ class ShardJobTest {
     Files.writeString(bad, json("fine") + json("mended"));
     Quiet progress = new Quiet();
     new ShardJob(both, TOKENIZER, progress, () -> false).run();
-    assertTrue(progress.resumedAt > 100_000, "began again at " + progress.resumedAt);
+    assertTrue(progress.resumedAt > 50_000, "began again at " + progress.resumedAt);
     int[] expected = TOKENIZER.encode(text + "<|endoftext|>fine<|endoftext|>mended");
     assertArrayEquals(expected, read("both", "train"));
 

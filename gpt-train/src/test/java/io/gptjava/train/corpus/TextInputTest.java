@@ -24,6 +24,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TextInputTest {
+  private static final Gpt2Tokenizer TOKENIZER = new Gpt2Tokenizer();
+
   @TempDir Path folder;
 
   private static byte[] compress(String ending, byte[] content) throws IOException {
@@ -66,7 +68,7 @@ class TextInputTest {
   @ValueSource(strings = {"gz", "zst"})
   void bombsAreRefusedUnlessTheyAreMeant(String ending) throws IOException {
     Path file = folder.resolve("bomb.txt." + ending);
-    Files.write(file, compress(ending, new byte[40 << 20]));
+    Files.write(file, compress(ending, new byte[24 << 20]));
     GptException e = assertThrows(GptException.class, () -> readAll(file, 500));
     assertEquals(Failure.DATA, e.failure());
     assertTrue(e.getMessage().contains("expands to more than 500 times"), e.getMessage());
@@ -81,7 +83,7 @@ class TextInputTest {
         count += read;
       }
     }
-    assertEquals(40 << 20, count);
+    assertEquals(24 << 20, count);
   }
 
   /** Whatever the bytes: the text, or an error that people understand. */
@@ -98,10 +100,9 @@ class TextInputTest {
         name.endsWith("gz") || name.endsWith("zst")
             ? compress(name.substring(name.lastIndexOf('.') + 1), content)
             : content;
-    Gpt2Tokenizer encoder = new Gpt2Tokenizer();
     Random random = new Random(11);
     int errors = 0;
-    for (int i = 0; i < 150; i++) {
+    for (int i = 0; i < 80; i++) {
       byte[] bytes = i % 4 == 0 ? Arrays.copyOf(good, random.nextInt(good.length)) : good.clone();
       for (int n = random.nextInt(4); n > 0 && bytes.length > 0; n--) {
         bytes[random.nextInt(bytes.length)] = (byte) random.nextInt(256);
@@ -109,7 +110,7 @@ class TextInputTest {
       Files.write(file, bytes);
       CorpusFiles corpus = new CorpusFiles(List.of(file), "text", Cleaning.NONE, 1000);
       try (TextBlocks blocks =
-          new TextBlocks(corpus, encoder, TextPosition.START, 0, TextBlocks.UNDIVIDED)) {
+          new TextBlocks(corpus, TOKENIZER, TextPosition.START, 0, TextBlocks.UNDIVIDED)) {
         for (TextBlocks.Block block; (block = blocks.next()) != null; ) {
           assertTrue(block.text().length() < 1 << 20);
         }
