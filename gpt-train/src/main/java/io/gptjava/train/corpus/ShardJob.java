@@ -9,15 +9,11 @@ import io.gptjava.train.run.DurableFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Queue;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -26,11 +22,8 @@ import java.util.function.BooleanSupplier;
  * number of threads, and however often the work was interrupted.
  */
 public final class ShardJob {
-  /** Tokens between two records of how far the work is. */
-  private static final long JOURNAL_TOKENS = 1 << 24;
-
-  private static final String TRAIN = "train";
-  private static final String VALIDATION = "val";
+  static final String TRAIN = "train";
+  static final String VALIDATION = "val";
 
   /**
    * What is to be done.
@@ -55,7 +48,7 @@ public final class ShardJob {
           .formatted(shardTokens, validationTokens, trainRatio, corpus.field(), corpus.cleaning());
     }
 
-    private boolean divided() {
+    boolean divided() {
       return trainRatio < 1;
     }
   }
@@ -238,7 +231,13 @@ public final class ShardJob {
         ShardWriter writer =
             new ShardWriter(
                 settings.out(), settings.shardTokens(), journal.written(), progress::shard)) {
-      return new Pass(pool, blocks, writer).run();
+      ShardPass pass =
+          new ShardPass(settings, encoder, progress, stop, journal, pool, blocks, writer);
+      try {
+        return pass.run();
+      } finally {
+        journal = pass.journal();
+      }
     }
   }
 
@@ -277,110 +276,6 @@ public final class ShardJob {
       }
     } catch (IOException e) {
       cause.addSuppressed(e);
-    }
-  }
-
-  /** A block that is being encoded. */
-  private record Encoding(TextBlocks.Block block, Future<int[]> tokens) {}
-
-  /** One pass over what is left. */
-  private final class Pass {
-    private final ExecutorService pool;
-    private final TextBlocks blocks;
-    private final ShardWriter writer;
-    private final Queue<Encoding> encodings = new ArrayDeque<>();
-    private TokenizeJournal reached = journal;
-
-    Pass(ExecutorService pool, TextBlocks blocks, ShardWriter writer) {
-      this.pool = pool;
-      this.blocks = blocks;
-      this.writer = writer;
-    }
-
-    boolean run() throws IOException {
-      try {
-        for (TextBlocks.Block block; (block = blocks.next()) != null; ) {
-          String text = block.text();
-          encodings.add(new Encoding(block, pool.submit(() -> encoder.encode(text))));
-          if (encodings.size() > 2 * settings.threads()) {
-            writeOldest();
-          }
-          if (stop.getAsBoolean()) {
-            writeAll();
-            record();
-            return false;
-          }
-        }
-        writeAll();
-      } catch (GptException e) {
-        writeAll();
-        record();
-        throw e;
-      }
-      writer.finish(TRAIN);
-      reached =
-          reached.advance(
-              true, reached.position(), reached.characters(), reached.written(), reached.tokens());
-      record();
-      return true;
-    }
-
-    private void writeAll() throws IOException {
-      while (!encodings.isEmpty()) {
-        writeOldest();
-      }
-    }
-
-    private void writeOldest() throws IOException {
-      Encoding oldest = encodings.remove();
-      TextBlocks.Block block = oldest.block;
-      int[] tokens = await(oldest.tokens);
-      long before = reached.tokens();
-      if (settings.divided()) {
-        writer.write(block.second() ? VALIDATION : TRAIN, tokens, 0, tokens.length);
-      } else {
-        int first =
-            (int) Math.clamp(settings.validationTokens() - before, 0L, (long) tokens.length);
-        if (first > 0) {
-          writer.write(VALIDATION, tokens, 0, first);
-        }
-        if (first < tokens.length) {
-          writer.write(TRAIN, tokens, first, tokens.length);
-        }
-      }
-      long after = before + tokens.length;
-      reached = reached.advance(false, block.end(), block.characters(), reached.written(), after);
-      if (after - journal.tokens() >= JOURNAL_TOKENS) {
-        record();
-      }
-      progress.advanced(block.fileBytes(), after);
-    }
-
-    private void record() throws IOException {
-      journal =
-          reached.advance(
-              reached.complete(),
-              reached.position(),
-              reached.characters(),
-              writer.force(),
-              reached.tokens());
-      if (journal.tokens() > 0 || journal.complete()) {
-        journal.write(settings.out());
-      }
-    }
-
-    private int[] await(Future<int[]> tokens) {
-      try {
-        return tokens.get();
-      } catch (ExecutionException e) {
-        if (e.getCause() instanceof Error error) {
-          throw error;
-        }
-        throw new IllegalStateException(e.getCause());
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new IllegalStateException("interrupted while tokenising", e);
-      }
     }
   }
 }
