@@ -104,7 +104,9 @@ final class EmulatedGpuTest {
     assertTrue(train.err().contains("the loss scale fell to 3.0517578E-5"), train.err());
   }
 
-  /** What NVML reads is logged with every tenth step; a guard that sees no spike changes nothing. */
+  /**
+   * What NVML reads is logged with every tenth step; a guard that sees no spike changes nothing.
+   */
   @Test
   void readsTheGpuAndLooksBeforeItUpdates() throws IOException {
     Path plain = folder.resolve("plain");

@@ -169,7 +169,8 @@ final class Safety {
     TrainerState before = before(step, outputs);
     watcher.save(before);
     String advice =
-        "%d updates in a row were dropped: lower --lr, set --clip-norm 1, or raise --spike-threshold";
+        "%d updates in a row were dropped: lower --lr, set --clip-norm 1, or raise"
+            + " --spike-threshold";
     int dropped = guard.state().skippedInARow();
     return Optional.of(end(step, before, message, decision, advice.formatted(dropped)));
   }

@@ -32,7 +32,6 @@ class MatmulCeilingTest {
   @Test
   void usefulWorkIsCountedByTheFormula() {
     GptConfig gpt2 = new GptConfig(50_257, 1024, 768, 12, 12, 0, true, true);
-    assertEquals(
-        6 * 124_439_808.0 + 6.0 * 12 * 1024 * 768, ModelFlops.perToken(gpt2, 1024));
+    assertEquals(6 * 124_439_808.0 + 6.0 * 12 * 1024 * 768, ModelFlops.perToken(gpt2, 1024));
   }
 }

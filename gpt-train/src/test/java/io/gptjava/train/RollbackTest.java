@@ -116,7 +116,12 @@ class RollbackTest {
   }
 
   private TrainerState train(boolean asynchronous, KeepConfig keep, BatchSource source) {
-    return train(Backends.open("cpu", BackendOptions.DEFAULT.withThreads(1)), asynchronous, Precision.FP32, keep, source);
+    return train(
+        Backends.open("cpu", BackendOptions.DEFAULT.withThreads(1)),
+        asynchronous,
+        Precision.FP32,
+        keep,
+        source);
   }
 
   private TrainerState train(

@@ -150,8 +150,8 @@ public final class Settings {
     t.choice(
         "spike-guard",
         List.of("off", "skip", "rollback"),
-        "What to do when the loss or the gradient norm jumps: nothing, drop the update, or go back to"
-            + " the last checkpoint and leave its data out.");
+        "What to do when the loss or the gradient norm jumps: nothing, drop the update, or go back"
+            + " to the last checkpoint and leave its data out.");
     t.add(
         "spike-threshold",
         NUMBER,

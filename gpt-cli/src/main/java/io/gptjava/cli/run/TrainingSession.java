@@ -91,12 +91,12 @@ public final class TrainingSession {
     BatchConfig batch = config.batch();
     try (Datasets data =
         Datasets.load(
-                config.data(),
-                batch.sequenceLength(),
-                settings.has("sequence-length") ? "--sequence-length" : "--context-length",
-                batch.batchSize(),
-                config.seed(),
-                new Gpt2Tokenizer())) {
+            config.data(),
+            batch.sequenceLength(),
+            settings.has("sequence-length") ? "--sequence-length" : "--context-length",
+            batch.batchSize(),
+            config.seed(),
+            new Gpt2Tokenizer())) {
       RunHeader.print(out, backend, config, data);
       out.println("Memory:");
       out.print(RunMemory.ledger(backend, config).table());

@@ -77,9 +77,9 @@ class RunLogTest {
     assertEquals(
         List.of(
             "{\"event\":\"run\",\"resumed_from\":null,\"total_steps\":90,\"steps_per_epoch\":9,"
-                + "\"batches_per_epoch\":9,\"validation_batches\":1,\"parameters\":162419712,"
-                + "\"device\":\"CPU \\\"2\\\" threads\",\"flops_per_token\":9.75E8,\"flops_formula\":"
-                + "\"6N + 6LCT (causal; N parameters, L layers, C width)\",\"datasheet_flops\":null}",
+                + "\"batches_per_epoch\":9,\"validation_batches\":1,\"parameters\":162419712,\"device\":\"CPU"
+                + " \\\"2\\\" threads\",\"flops_per_token\":9.75E8,\"flops_formula\":\"6N + 6LCT"
+                + " (causal; N parameters, L layers, C width)\",\"datasheet_flops\":null}",
             "{\"event\":\"step\",\"step\":0,\"epoch\":1,\"loss\":10.987654321098764,\"lr\":4.0E-4,"
                 + "\"grad_norm\":3.25,\"tokens\":512,\"ms\":1234.5,\"tokens_per_second\":414.75}",
             "{\"event\":\"eval\",\"step\":0,\"epoch\":1,\"train_loss\":9.5,\"val_loss\":null,"
@@ -93,9 +93,10 @@ class RunLogTest {
                 + "\"ms\":12.5}",
             "{\"event\":\"loss_scale\",\"step\":8,\"scale\":0.125,\"skipped\":true}",
             "{\"event\":\"warning\",\"step\":8,\"message\":\"careful\"}",
-            "{\"event\":\"warning\",\"step\":8,\"kind\":\"loss_spike\",\"batch\":\"epoch 1, batch 8\","
-                + "\"value\":9.5,\"deviations\":7.25,\"threshold\":6.0,\"action\":\"skip\","
-                + "\"back_to\":null,\"message\":\"a spike\"}",
+            "{\"event\":\"warning\",\"step\":8,\"kind\":\"loss_spike\",\"batch\":\"epoch 1, batch"
+                + " 8\","
+                + "\"value\":9.5,\"deviations\":7.25,\"threshold\":6.0,\"action\":\"skip\",\"back_to\":null,\"message\":\"a"
+                + " spike\"}",
             "{\"event\":\"end\",\"step\":8,\"reason\":\"finished\",\"steps\":9,\"tokens\":4608,"
                 + "\"seconds\":9.75,\"training_seconds\":9.0,\"tokens_per_second\":512.0,"
                 + "\"mfu_datasheet\":null,\"mfu_measured\":0.5,\"last_loss\":1.5,\"last_val_loss\":6.5,"
