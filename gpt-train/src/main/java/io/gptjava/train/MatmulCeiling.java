@@ -35,7 +35,7 @@ final class MatmulCeiling {
       if (sample > 0) {
         best = Math.max(best, calls * model.largestProductFlops() / (nanos * 1e-9));
       }
-      calls = (int) Math.clamp(calls * SAMPLE / nanos, 1, 1000);
+      calls = Math.clamp(calls * SAMPLE / nanos, 1, 1000);
     }
     return best;
   }
