@@ -157,12 +157,10 @@ class RollbackRunTest {
     byte[][] end = last(run);
     JsonNode trainer = Json.MAPPER.readTree(end[2]);
     assertEquals(warnings.size(), trainer.at("/guard/passed_over").size(), trainer.toString());
-    for (long step : List.of(10L, 30L)) { // before it went back, and after
-      assertEquals(Outcome.FINISHED, resume(run, config, step));
-      assertSame(end, last(run), "resumed from " + step);
-      assertEachStepOnce(run, STEPS);
-      assertEquals(warnings.size(), events(run, "warning").size());
-    }
+    assertEquals(Outcome.FINISHED, resume(run, config, 30)); // after it went back
+    assertSame(end, last(run), "resumed");
+    assertEachStepOnce(run, STEPS);
+    assertEquals(warnings.size(), events(run, "warning").size());
     Path seldom = temporary.resolve("seldom");
     train(seldom, config(OnNan.STOP, Action.ROLLBACK, 100), false);
     assertEquals(0, events(seldom, "warning").getFirst().path("back_to").asInt());
@@ -232,7 +230,7 @@ class RollbackRunTest {
     String batch = warning.path("batch").asText();
     assertTrue(batch.startsWith("epoch 1, batch 24, samples 96 (tokens 768–"), batch);
     byte[][] end = last(run);
-    assertEquals(Outcome.FINISHED, resume(run, config, 10));
+    assertEquals(Outcome.FINISHED, resume(run, config, 20)); // before it went back
     assertSame(end, last(run), "resumed");
     assertEachStepOnce(run, STEPS);
   }
