@@ -70,7 +70,7 @@ record RunModel(
     }
     backend.synchronize();
     checkpoint.read(backend, model.layout(), optimizer);
-    model.mastersChanged();
+    model.mastersRestored(config.optimizer().adamW(), config.seed(), info.state().updates());
     return new Restored(info.state(), info.validationLoss());
   }
 }
