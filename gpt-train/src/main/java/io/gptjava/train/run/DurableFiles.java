@@ -22,7 +22,7 @@ public final class DurableFiles {
   private DurableFiles() {}
 
   /** Replaces a small file: written beside it, forced to disk, renamed over it. */
-  static void replace(Path file, byte[] content) throws IOException {
+  public static void replace(Path file, byte[] content) throws IOException {
     Path temporary = file.resolveSibling(".tmp-" + file.getFileName());
     try (FileChannel channel =
         FileChannel.open(

@@ -22,6 +22,7 @@ import io.gptjava.train.model.GptModel;
 import io.gptjava.train.model.ModelSize;
 import io.gptjava.train.model.WeightInitializer;
 import io.gptjava.train.plot.LossPlot;
+import io.gptjava.train.report.RunReport;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -38,7 +39,7 @@ public final class TrainingRun implements AutoCloseable {
   private final TrainConfig config;
   private final RunFolder folder;
   private final Datasets data;
-  private final RunLog log;
+  private final RunOutputs outputs;
   private final List<TrainingListener> listeners = new ArrayList<>();
   private final Trainer trainer;
   private final long totalSteps;
@@ -69,12 +70,11 @@ public final class TrainingRun implements AutoCloseable {
     data = prepared.data;
     fingerprint = prepared.fingerprint;
     totalSteps = RunLength.of(config.batch(), data.training()).totalSteps();
-    boolean csv = config.watch().logs().contains("csv");
-    log =
-        start.checkpoint
-            ? RunLog.resume(folder.path(), start.state.step(), csv)
-            : RunLog.create(folder.path(), csv);
-    this.listeners.add(log);
+    folder.writeMemory(MemoryForecast.ledger(backend.ops(), ModelSize.of(config)));
+    outputs =
+        RunOutputs.open(
+            folder, config.watch().logs(), start.checkpoint ? start.state.step() : RunOutputs.NEW);
+    this.listeners.add(outputs);
     this.listeners.addAll(listeners);
     trainer =
         new Trainer(
@@ -245,6 +245,11 @@ public final class TrainingRun implements AutoCloseable {
     return folder.path();
   }
 
+  /** What happens in the run, while it does. */
+  public RunReport report() {
+    return outputs.report();
+  }
+
   /** The loop, for asking it to stop. */
   public Trainer trainer() {
     return trainer;
@@ -273,9 +278,13 @@ public final class TrainingRun implements AutoCloseable {
 
   private void conclude(String status) {
     writeState(status);
-    LossPlot.write(RunHistory.read(folder.path()), folder.path())
-        .map(why -> new TrainingEvent.Warning(trainer.state().step(), why))
-        .ifPresent(warning -> listeners.forEach(listener -> listener.on(warning)));
+    LossPlot.write(RunHistory.read(folder.path()), folder.path()).ifPresent(this::warn);
+    outputs.writeReport().ifPresent(this::warn);
+  }
+
+  private void warn(String why) {
+    TrainingEvent warning = new TrainingEvent.Warning(trainer.state().step(), why);
+    listeners.forEach(listener -> listener.on(warning));
   }
 
   private static String version() {
@@ -296,6 +305,6 @@ public final class TrainingRun implements AutoCloseable {
   /** Ends the reader and closes log, data and folder, which others can then use. */
   @Override
   public void close() {
-    closeAll(List.of(trainer, log, data, folder));
+    closeAll(List.of(trainer, outputs, data, folder));
   }
 }
