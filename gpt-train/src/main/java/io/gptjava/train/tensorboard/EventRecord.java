@@ -131,7 +131,7 @@ final class EventRecord {
   static boolean isBefore(byte[] record, long limit) {
     try {
       return isEventBefore(record, limit);
-    } catch (BufferUnderflowException | IllegalArgumentException _) {
+    } catch (BufferUnderflowException | IllegalArgumentException | ArithmeticException _) {
       return false;
     }
   }
@@ -146,7 +146,7 @@ final class EventRecord {
       switch ((int) (tag & 7)) {
         case ProtoWriter.VARINT -> value = varint(bytes);
         case ProtoWriter.FIXED64 -> bytes.getLong();
-        case ProtoWriter.BYTES -> bytes.position(bytes.position() + (int) varint(bytes));
+        case ProtoWriter.BYTES -> skip(bytes, varint(bytes));
         case ProtoWriter.FIXED32 -> bytes.getInt();
         default -> throw new IllegalArgumentException("wire type " + (tag & 7));
       }
@@ -154,6 +154,10 @@ final class EventRecord {
       version |= tag >> 3 == FILE_VERSION;
     }
     return version || step < limit;
+  }
+
+  private static void skip(ByteBuffer bytes, long count) {
+    bytes.position(Math.toIntExact(Math.addExact(bytes.position(), count)));
   }
 
   private static long varint(ByteBuffer bytes) {

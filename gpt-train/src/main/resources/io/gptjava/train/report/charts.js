@@ -66,6 +66,7 @@ const Charts = (() => {
       if (state.zoom) {
         this.zoomTo(state.zoom);
       }
+      this.rest(this.plot);
       this.place.setAttribute("aria-label", this.summary());
       this.fillTable();
     }
@@ -102,13 +103,24 @@ const Charts = (() => {
         bands,
         scales: {x: {time: false}, y: {distr: this.log ? 3 : 1}},
         axes: [axis(), {...axis(), size: 64}],
+        legend: {markers: {dash: (_, i) => (this.lines[i - 1]?.dash ? "dashed" : "solid")}},
         cursor: {
           sync: {key: "runs"},
           drag: {x: true, y: false},
           dataIdx: (plot, line, near) => nearest(plot.data[line], near),
         },
-        hooks: {setScale: [(plot, key) => this.zoomed(plot, key)], setSeries: [(plot, i, how) => this.toggled(plot, i, how)]},
+        hooks: {
+          setScale: [(plot, key) => this.zoomed(plot, key)],
+          setSeries: [(plot, i, how) => this.toggled(plot, i, how)],
+          setCursor: [(plot) => plot.cursor.left < 0 && this.rest(plot)],
+        },
       };
+    }
+
+    /** With nothing pointed at, the legend has the newest values. */
+    rest(plot) {
+      const newest = plot.data[0].length - 1;
+      plot.setLegend({idxs: plot.data.map((values) => nearest(values, newest))}, false);
     }
 
     /** All panels follow this one's range. */

@@ -21,13 +21,13 @@
         element.setAttribute(key, value);
       }
     }
-    element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+    element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
     return element;
   }
 
   /** A part that is filled again with each piece of news. */
   function renewed(element, fill) {
-    const renew = (runs) => element.replaceChildren(...[fill(runs)].flat().filter((child) => child !== null));
+    const renew = (runs) => element.replaceChildren(...[fill(runs)].flat(Infinity).filter((child) => child !== null));
     renewals.push(renew);
     renew(data.runs);
     return element;
@@ -44,6 +44,8 @@
     const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
     return hours > 0 ? `${hours} h ${minutes} min` : minutes > 0 ? `${minutes} min ${whole % 60} s` : `${whole} s`;
   }
+
+  const bytes = (size) => `${(size / 1048576).toLocaleString("en", {minimumFractionDigits: 1, maximumFractionDigits: 1})} MiB`;
 
   function median(run) {
     const values = (run.curves.tokens_per_second?.mean || []).filter((v) => v !== null).sort((a, b) => a - b);
@@ -90,7 +92,7 @@
         columns.map((name, i) => el("th", {scope: "col", class: i > 1 ? "number" : null}, name)),
         runs.map((run, i) => [
           el("th", {scope: "row"}, swatch(i), run.label),
-          el("td", null, run.status),
+          el("td", {class: "word"}, run.status),
           el("td", {class: "number"}, integer(run.steps)),
           el("td", {class: "number"}, value(run.loss)),
           el("td", {class: "number"}, value(run.val_loss)),
@@ -156,7 +158,7 @@
       const sample = data.runs[index].samples[Number(slider.value)];
       when.textContent = `step ${integer(sample.step)}, epoch ${sample.epoch}`;
       slider.setAttribute("aria-valuetext", when.textContent);
-      text.textContent = sample.text;
+      text.textContent = sample.text.trimEnd();
     };
     slider.addEventListener("input", show);
     const renew = (runs) => {
@@ -172,7 +174,7 @@
         text.textContent = "No samples.";
       }
       if (all.length !== count) {
-        list.replaceChildren(...all.map((sample) => el("section", null, el("h4", {class: "quiet"}, `Step ${integer(sample.step)}, epoch ${sample.epoch}`), el("pre", null, sample.text))));
+        list.replaceChildren(...all.map((sample) => el("section", null, el("h4", {class: "quiet"}, `Step ${integer(sample.step)}, epoch ${sample.epoch}`), el("pre", null, sample.text.trimEnd()))));
       }
       count = all.length;
     };
@@ -194,7 +196,8 @@
       const different = new Set(cells.map((row) => (row ? row.value : undefined))).size > 1;
       const line = el("tr", {class: different ? "different" : "same"}, el("th", {scope: "row"}, name));
       cells.forEach((row) => {
-        line.append(el("td", null, row ? row.value : "–", several && row?.origin ? el("small", null, row.origin) : null));
+        const shown = row && (name.endsWith("_bytes") ? bytes(Number(row.value)) : row.value);
+        line.append(el("td", null, row ? shown : "–", several && row?.origin ? el("small", null, row.origin) : null));
         if (!several && origins) {
           line.append(el("td", {class: "quiet"}, row.origin || ""));
         }
@@ -215,14 +218,13 @@
     if (!run.memory) {
       return el("p", {class: "quiet"}, several ? `${run.label}: not recorded.` : "Not recorded.");
     }
-    const mebibytes = (bytes) => `${(bytes / 1048576).toLocaleString("en", {minimumFractionDigits: 1, maximumFractionDigits: 1})} MiB`;
     const total = run.memory.total_bytes;
     const rows = run.memory.entries.map((entry) => {
       const bar = el("div", {class: "bar", "aria-hidden": "true"});
       bar.style.width = `${(100 * entry.bytes) / Math.max(1, total)}%`;
-      return [el("th", {scope: "row"}, entry.role), el("td", {class: "number"}, mebibytes(entry.bytes)), el("td", null, entry.detail ? el("small", null, entry.detail) : null, bar)];
+      return [el("th", {scope: "row"}, entry.role), el("td", {class: "number"}, bytes(entry.bytes)), el("td", null, entry.detail ? el("small", null, entry.detail) : null, bar)];
     });
-    rows.push(el("tr", {class: "total"}, el("th", {scope: "row"}, "total"), el("td", {class: "number"}, mebibytes(total)), el("td")));
+    rows.push(el("tr", {class: "total"}, el("th", {scope: "row"}, "total"), el("td", {class: "number"}, bytes(total)), el("td")));
     const heads = ["for", "size", "share"].map((name, i) => el("th", {scope: "col", class: i === 1 ? "number" : null}, name));
     return el("div", null, several ? el("h3", null, swatch(index), run.label) : null, table(`Memory of ${run.label}`, heads, rows, "bars"));
   }
