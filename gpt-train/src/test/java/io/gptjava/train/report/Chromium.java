@@ -91,12 +91,20 @@ final class Chromium implements AutoCloseable {
     for (String line = lines.readLine(); line != null; line = lines.readLine()) {
       Matcher listening = LISTENING.matcher(line);
       if (listening.find()) {
-        Thread.ofVirtual().start(() -> lines.lines().forEach(_ -> {})); // so that it never blocks
+        Thread.ofVirtual().start(() -> drain(lines)); // so that it never blocks
         return listening.group(1);
       }
       seen.append(line).append('\n');
     }
     throw new IOException("Chromium did not start:\n" + seen);
+  }
+
+  private static void drain(BufferedReader lines) {
+    try {
+      while (lines.readLine() != null) {}
+    } catch (IOException _) {
+      // it has ended
+    }
   }
 
   private final class Answers implements WebSocket.Listener {
@@ -161,12 +169,23 @@ final class Chromium implements AutoCloseable {
             .formatted(page));
   }
 
-  /** Waits until an expression is true. */
+  /** Waits until an expression is true; while a page is being replaced it may have no value. */
   void await(String condition) throws Exception {
-    String script =
-        "new Promise((done, fail) => { const end = Date.now() + 30000; (function look() {"
-            + " if (%s) done(true); else if (Date.now() > end) fail('%s'); else setTimeout(look, 20); })(); })";
-    evaluate(script.formatted(condition, condition.replace("'", "\\'")));
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+    while (!isTrue(condition)) {
+      if (System.nanoTime() > end) {
+        throw new AssertionError("never true: " + condition + "; complaints: " + complaints);
+      }
+      Thread.sleep(20);
+    }
+  }
+
+  private boolean isTrue(String condition) throws Exception {
+    try {
+      return evaluate(condition).asBoolean();
+    } catch (IllegalStateException _) {
+      return false;
+    }
   }
 
   /** The value of an expression. */

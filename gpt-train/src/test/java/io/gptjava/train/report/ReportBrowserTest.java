@@ -139,7 +139,7 @@ class ReportBrowserTest {
     double width = over.path("width").asDouble();
     String first = ".u-legend .u-series .u-value";
     assertEquals("189", text(first), "with nothing pointed at, the newest");
-    browser.point(x + width * 94.5 / 189, y);
+    browser.point(x + width * 95 / 189, y);
     browser.await("document.querySelector('%s').textContent === '95'".formatted(first));
     browser.drag(x + width / 4, x + width / 2, y);
     String lasts = "Charts.panels.map((p) => Math.round(p.plot.scales.x.max)).join()";
