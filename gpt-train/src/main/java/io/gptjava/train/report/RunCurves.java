@@ -20,6 +20,9 @@ public final class RunCurves implements TrainingListener {
   private static final int MOST_WARNINGS = 50;
   private static final int LONGEST_TEXT = 20_000;
 
+  private static final List<String> CURVES =
+      List.of("loss", "eval_train_loss", "val_loss", "lr", "grad_norm", "tokens_per_second");
+
   private final Map<String, ThinnedCurve> curves = new LinkedHashMap<>();
   private final List<TrainingEvent.Sampled> samples = new ArrayList<>();
   private final List<TrainingEvent.Warning> warnings = new ArrayList<>();
@@ -34,10 +37,22 @@ public final class RunCurves implements TrainingListener {
 
   /** Nothing yet. */
   public RunCurves() {
-    for (String name :
-        List.of("loss", "eval_train_loss", "val_loss", "lr", "grad_norm", "tokens_per_second")) {
-      curves.put(name, new ThinnedCurve());
-    }
+    clear();
+  }
+
+  /** Forgets everything, for a run that went back and is told again. */
+  public synchronized void clear() {
+    version++;
+    CURVES.forEach(name -> curves.put(name, new ThinnedCurve()));
+    samples.clear();
+    warnings.clear();
+    started = null;
+    lastStep = null;
+    lastEvaluation = null;
+    best = null;
+    ended = null;
+    milliseconds = 0;
+    timedSteps = 0;
   }
 
   @Override

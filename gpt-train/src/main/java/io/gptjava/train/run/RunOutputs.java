@@ -8,6 +8,7 @@ import io.gptjava.train.report.RunReport;
 import io.gptjava.train.tensorboard.TensorBoardLog;
 import java.time.InstantSource;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 
 /** All that a run writes into its folder as it goes: log, files for trackers, and the report. */
@@ -15,13 +16,19 @@ final class RunOutputs implements TrainingListener, AutoCloseable {
   /** The step of a run that begins. */
   static final long NEW = -1;
 
+  private final RunFolder folder;
   private final RunLog log;
-  private final Optional<TensorBoardLog> tensorBoard;
+  private Optional<TensorBoardLog> tensorBoard;
   private final RunReport report;
   private final ReportWriter writer;
 
   private RunOutputs(
-      RunLog log, Optional<TensorBoardLog> tensorBoard, RunReport report, ReportWriter writer) {
+      RunFolder folder,
+      RunLog log,
+      Optional<TensorBoardLog> tensorBoard,
+      RunReport report,
+      ReportWriter writer) {
+    this.folder = folder;
     this.log = log;
     this.tensorBoard = tensorBoard;
     this.report = report;
@@ -44,7 +51,8 @@ final class RunOutputs implements TrainingListener, AutoCloseable {
       RunHistory.replay(folder.path(), curves);
       Optional<TensorBoardLog> tensorBoard =
           logs.contains("tensorboard") ? Optional.of(tensorBoard(folder, step)) : Optional.empty();
-      return new RunOutputs(log, tensorBoard, report, new ReportWriter(report, System::nanoTime));
+      return new RunOutputs(
+          folder, log, tensorBoard, report, new ReportWriter(report, System::nanoTime));
     } catch (RuntimeException e) {
       log.close();
       throw e;
@@ -60,10 +68,22 @@ final class RunOutputs implements TrainingListener, AutoCloseable {
 
   @Override
   public void on(TrainingEvent event) {
+    OptionalLong backTo = log.goesBackTo(event);
     log.on(event);
+    backTo.ifPresent(this::goBack);
     tensorBoard.ifPresent(file -> file.on(event));
-    report.curves().on(event);
+    if (backTo.isEmpty()) {
+      report.curves().on(event);
+    }
     writer.on(event);
+  }
+
+  /** Drops what lies beyond a step, as the log has done. */
+  private void goBack(long step) {
+    tensorBoard.ifPresent(TensorBoardLog::close);
+    tensorBoard = tensorBoard.map(_ -> tensorBoard(folder, step));
+    report.curves().clear();
+    RunHistory.replay(folder.path(), report.curves());
   }
 
   /** What a report shows of the run. */

@@ -23,12 +23,13 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * Reads event files the way TensorBoard does, with nothing from the writer: TFRecord framing and
  * CRC-32C by their definitions, the messages by protobuf-java from descriptors of its own.
  */
-final class EventReader {
+public final class EventReader {
   private static final FileDescriptor SCHEMA = schema();
 
   private EventReader() {}
@@ -56,6 +57,26 @@ final class EventReader {
       events.add(event(DynamicMessage.parseFrom(SCHEMA.findMessageTypeByName("Event"), record)));
     }
     return events;
+  }
+
+  /** Steps of the events of a run that have a value of this tag, in TensorBoard's order. */
+  public static List<Long> steps(Path run, String tag) throws IOException {
+    List<Long> steps = new ArrayList<>();
+    for (Path file : files(run)) {
+      for (Event event : read(file)) {
+        if (event.values().containsKey(tag)) {
+          steps.add(event.step());
+        }
+      }
+    }
+    return steps;
+  }
+
+  /** The event files of a run, in TensorBoard's order. */
+  static List<Path> files(Path run) throws IOException {
+    try (Stream<Path> files = Files.list(run)) {
+      return files.filter(f -> f.toString().contains("tfevents")).sorted().toList();
+    }
   }
 
   /** Undoes the mask: crc32c.h's Unmask. */

@@ -18,7 +18,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.LongStream;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -34,9 +33,7 @@ class TensorBoardLogTest {
   }
 
   private List<Path> files() throws IOException {
-    try (Stream<Path> files = Files.list(run)) {
-      return files.filter(f -> f.toString().contains("tfevents")).sorted().toList();
-    }
+    return EventReader.files(run);
   }
 
   /** All events in the order in which TensorBoard reads them. */
@@ -49,7 +46,7 @@ class TensorBoardLogTest {
   }
 
   private List<Long> steps(String tag) throws IOException {
-    return events().stream().filter(e -> e.values().containsKey(tag)).map(Event::step).toList();
+    return EventReader.steps(run, tag);
   }
 
   @Test
