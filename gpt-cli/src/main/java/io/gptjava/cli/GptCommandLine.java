@@ -1,6 +1,7 @@
 package io.gptjava.cli;
 
 import io.gptjava.cli.command.BenchCommand;
+import io.gptjava.cli.command.CompareCommand;
 import io.gptjava.cli.command.CompletionCommand;
 import io.gptjava.cli.command.DataCommand;
 import io.gptjava.cli.command.DoctorCommand;
@@ -71,6 +72,7 @@ public final class GptCommandLine implements Runnable {
     line.addSubcommand(new TokenizeCommand(context));
     line.addSubcommand("data", DataCommand.create(context));
     line.addSubcommand(new PlotCommand(context));
+    line.addSubcommand(new CompareCommand(context));
     line.addSubcommand(new InspectCommand(context));
     line.addSubcommand(new DoctorCommand(context));
     line.addSubcommand("verify-resume", VerifyResumeCommand.create(context));

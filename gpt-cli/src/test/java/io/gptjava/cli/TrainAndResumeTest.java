@@ -8,6 +8,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -117,7 +119,74 @@ final class TrainAndResumeTest {
     assertTrue(Cli.run("inspect", run.toString()).out().contains("2, 4"));
     Path chart = folder.resolve("chart.html");
     assertEquals(0, Cli.run("plot", run.toString(), "--out", chart.toString()).code());
-    assertTrue(Files.readString(chart).contains("<svg"));
+    assertTrue(Files.readString(chart).contains("uPlot"));
+    assertEquals(
+        run.resolve("report.html") + "\n", Cli.run("plot", run.toString(), "--html").out());
+    JsonNode memory = JSON.readTree(run.resolve("memory.json").toFile());
+    assertTrue(memory.path("total_bytes").asLong() > 0);
+  }
+
+  /** Trackers' files, a live page, and the comparison of the run with what it was resumed from. */
+  @Test
+  void trackersFollowARunThroughItsResumption() throws IOException {
+    int port = freePort();
+    Cli train =
+        train(
+            "--steps",
+            "4",
+            "--eval-every",
+            "2",
+            "--sample-every",
+            "0",
+            "--save-every",
+            "2",
+            "--log",
+            "jsonl,tensorboard,csv",
+            "--watch",
+            Integer.toString(port));
+    assertEquals(0, train.code(), train.err());
+    assertTrue(
+        train.out().contains("Live page: http://127.0.0.1:%d/".formatted(port)), train.out());
+    assertEquals(5, Files.readAllLines(run.resolve("metrics.csv")).size());
+    assertEquals(1, eventFiles());
+    assertTrue(Files.readString(run.resolve("report.html")).contains("\"status\":\"finished\""));
+    Path before = folder.resolve("before");
+    Files.createDirectory(before);
+    for (String file : List.of("config.json", "environment.json", "metrics.jsonl")) {
+      Files.copy(run.resolve(file), before.resolve(file));
+    }
+
+    Cli resume =
+        Cli.run(
+            "resume", run.toString(), "--from", "2", "--json", "--watch", Integer.toString(port));
+    assertEquals(0, resume.code(), resume.err());
+    assertEquals("Live page: http://127.0.0.1:%d/\n".formatted(port), resume.err());
+    assertEquals(2, eventFiles());
+    assertEquals(5, Files.readAllLines(run.resolve("metrics.csv")).size());
+
+    Path page = folder.resolve("compare.html");
+    Cli compare = Cli.run("compare", before.toString(), run.toString(), "--html", page.toString());
+    assertEquals(0, compare.code(), compare.err());
+    assertTrue(compare.out().contains("training loss, step 3"), compare.out());
+    assertTrue(compare.out().contains("+0.0000"), compare.out());
+    assertTrue(compare.out().contains("Configuration: the same"), compare.out());
+    assertTrue(Files.readString(page).contains("\"title\":\"before, run\""));
+    Cli json = Cli.run("compare", before.toString(), run.toString(), "--json");
+    JsonNode both = JSON.readTree(json.out());
+    assertEquals(both.at("/a/training_loss"), both.at("/b/training_loss"));
+    assertEquals(2, both.path("evaluation_step").asInt());
+  }
+
+  private long eventFiles() throws IOException {
+    try (var files = Files.list(run)) {
+      return files.filter(f -> f.getFileName().toString().contains("tfevents")).count();
+    }
+  }
+
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
+      return socket.getLocalPort();
+    }
   }
 
   /** With other recomputation, too. */

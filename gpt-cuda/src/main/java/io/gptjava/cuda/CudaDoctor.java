@@ -45,11 +45,11 @@ public final class CudaDoctor {
     Optional<NativeLibrary> driver = support.driver().library();
     if (driver.isEmpty()) {
       add("NVIDIA driver", MISSING + support.driver().reasons());
-      add("to install", CudaRemedies.DRIVER);
       LibraryFinder finder = new LibraryFinder(options.cudaLibrary(), options.cudaHome());
       for (LibrarySearch search : List.of(CublasLtApi.search(finder), CublasApi.search(finder))) {
         search.library().ifPresent(library -> add(search.name(), library.path()));
       }
+      add("to install", CudaRemedies.DRIVER);
       return findings;
     }
     try (Monitor monitor = new Monitor(options)) {

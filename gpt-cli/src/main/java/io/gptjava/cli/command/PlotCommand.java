@@ -4,9 +4,13 @@ import io.gptjava.cli.CliContext;
 import io.gptjava.cli.config.PathParameters;
 import io.gptjava.train.plot.Chart;
 import io.gptjava.train.plot.LossPlot;
+import io.gptjava.train.report.ReportPage;
+import io.gptjava.train.report.ReportWriter;
+import io.gptjava.train.report.RunReport;
 import io.gptjava.train.run.RunHistory;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -17,9 +21,17 @@ import picocli.CommandLine.Parameters;
     name = "plot",
     description = {
       "Draws loss and learning rate of one or more runs, also while they train.",
-      "Without --out the charts of a single run go into its folder, as svg, png and pdf."
+      "Without --out the charts of a single run go into its folder, as svg, png and pdf.",
+      "A page (--html, or an --out that ends in .html) is a single file with all curves to zoom"
+          + " into, samples, configuration, environment and memory."
     },
-    footer = {"", "Examples", "  gpt plot runs/a", "  gpt plot runs/a runs/b --out compare.html"})
+    footer = {
+      "",
+      "Examples",
+      "  gpt plot runs/a",
+      "  gpt plot runs/a --html",
+      "  gpt plot runs/a runs/b --out compare.html"
+    })
 public final class PlotCommand implements Callable<Integer> {
   private final CliContext context;
 
@@ -34,6 +46,11 @@ public final class PlotCommand implements Callable<Integer> {
       description = "Files to draw into; the endings svg, png, pdf or html choose the format.")
   private List<Path> out = List.of();
 
+  @Option(
+      names = "--html",
+      description = "Write the page of a run, report.html in its folder, instead of the charts.")
+  private boolean html;
+
   @Option(names = "--learning-rate", description = "With --out: draw the learning rate instead.")
   private boolean learningRate;
 
@@ -44,22 +61,36 @@ public final class PlotCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    List<RunHistory> histories = runs.stream().map(RunHistory::read).toList();
-    if (!out.isEmpty()) {
-      Chart chart = learningRate ? LossPlot.learningRates(histories) : LossPlot.losses(histories);
-      out.forEach(
-          file -> {
-            chart.write(file);
-            context.out().println(file);
-          });
-      return 0;
-    }
-    if (runs.size() > 1) {
+    if (out.isEmpty() && runs.size() > 1) {
       throw Usage.error("%d runs need a place for their chart; add --out FILE", runs.size());
     }
-    Path run = runs.getFirst();
-    LossPlot.draw(histories.getFirst(), run);
-    context.out().println("%s and learning-rate: svg, png, pdf".formatted(run.resolve("loss")));
+    if (html && !out.isEmpty() && out.stream().noneMatch(PlotCommand::isPage)) {
+      throw Usage.error("--html writes a page; give it an --out FILE.html, or leave --html out");
+    }
+    if (!out.isEmpty()) {
+      out.forEach(this::write);
+    } else if (html) {
+      write(runs.getFirst().resolve(ReportWriter.FILE));
+    } else {
+      Path run = runs.getFirst();
+      LossPlot.draw(RunHistory.read(run), run);
+      context.out().println("%s and learning-rate: svg, png, pdf".formatted(run.resolve("loss")));
+    }
     return 0;
+  }
+
+  private void write(Path file) {
+    if (isPage(file)) {
+      ReportPage.of(runs.stream().map(RunReport::read).toList()).write(file);
+    } else {
+      List<RunHistory> histories = runs.stream().map(RunHistory::read).toList();
+      Chart chart = learningRate ? LossPlot.learningRates(histories) : LossPlot.losses(histories);
+      chart.write(file);
+    }
+    context.out().println(file);
+  }
+
+  private static boolean isPage(Path file) {
+    return file.toString().toLowerCase(Locale.ROOT).endsWith(".html");
   }
 }

@@ -58,6 +58,9 @@ public final class ResumeCommand implements Callable<Integer> {
       description = "Another amount of recomputation; changes memory and time, not the result.")
   private String recompute;
 
+  @Option(names = "--watch", paramLabel = "PORT", description = "Port of a live page. 0: none.")
+  private String watch;
+
   @Option(names = "--log-style", paramLabel = "NAME", description = "Form of the console lines.")
   private String logStyle;
 
@@ -112,6 +115,7 @@ public final class ResumeCommand implements Callable<Integer> {
     put(layer, "threads", threads);
     put(layer, "backend", backend);
     put(layer, "recompute", recompute);
+    put(layer, "watch", watch);
     put(layer, "log-style", logStyle);
     put(layer, "quiet", Boolean.toString(quiet));
     put(layer, "json", Boolean.toString(json));

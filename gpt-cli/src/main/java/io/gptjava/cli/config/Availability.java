@@ -19,20 +19,6 @@ public final class Availability {
         "false",
         Failure.USAGE,
         "profiling is not part of this build; leave it out");
-    refuse(
-        settings,
-        "watch",
-        "0",
-        Failure.USAGE,
-        "the live page is not part of this build; look at the run's loss.svg or metrics.jsonl");
-    for (String log : settings.text("log").split(",")) {
-      if (log.equals("tensorboard")) {
-        throw new GptException(
-            Failure.USAGE,
-            "%s %s is not part of this build; use --log jsonl,csv"
-                .formatted(settings.spelled("log"), log));
-      }
-    }
   }
 
   private static void refuse(

@@ -146,8 +146,12 @@ public final class Settings {
     t.add("eval-every", CADENCE, "When to evaluate.");
     t.add("eval-batches", COUNT, "Most batches of each split per evaluation. 0: all.");
     t.add("sample-every", CADENCE, "When to generate a sample.");
-    t.add("watch", COUNT, "Port of a live page.");
-    t.several("log", List.of("jsonl", "tensorboard", "csv"), "Metric files to write.");
+    t.add(
+        "watch",
+        COUNT,
+        "Port of a live page at http://127.0.0.1:PORT, for this machine only. 0: none.");
+    t.several(
+        "log", List.of("jsonl", "tensorboard", "csv"), "Metric files to write; jsonl always is.");
     t.add("sample-prompt", TEXT, "Text that samples continue.");
     t.add("sample-tokens", COUNT, "Tokens to generate per sample.");
     t.choice(

@@ -296,7 +296,7 @@ public final class TrainConfigs {
         settings.cadence("sample-every"),
         settings.text("sample-prompt"),
         settings.integer("sample-tokens"),
-        Set.of(settings.text("log").split(",")));
+        Set.copyOf(List.of(settings.text("log").split(","))));
   }
 
   private KeepConfig keep() {

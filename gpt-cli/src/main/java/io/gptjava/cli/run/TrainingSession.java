@@ -45,11 +45,12 @@ public final class TrainingSession {
    * @return exit code: 0, or 128 + signal
    */
   public int train(Path out) {
-    try (Backend backend = openWithRoom();
+    try (LivePage page = LivePage.open(settings.integer("watch"), context.err());
+        Backend backend = openWithRoom();
         TrainingRun run =
             TrainingRun.create(
                 backend, config, RunSettings.toJson(settings), out, List.of(console()))) {
-      return go(backend, run);
+      return go(backend, run, page);
     }
   }
 
@@ -60,9 +61,10 @@ public final class TrainingSession {
    * @return exit code: 0, or 128 + signal
    */
   public int resume(Path folder, OptionalLong step) {
-    try (Backend backend = openWithRoom();
+    try (LivePage page = LivePage.open(settings.integer("watch"), context.err());
+        Backend backend = openWithRoom();
         TrainingRun run = TrainingRun.resume(backend, config, folder, step, List.of(console()))) {
-      return go(backend, run);
+      return go(backend, run, page);
     }
   }
 
@@ -155,9 +157,14 @@ public final class TrainingSession {
         config.batch().accumulate());
   }
 
-  private int go(Backend backend, TrainingRun run) {
+  private int go(Backend backend, TrainingRun run, LivePage page) {
     if (!silent()) {
       RunHeader.print(context.out(), backend, config, run.data());
+    }
+    page.show(run.report());
+    if (!settings.flag("quiet")) {
+      PrintStream console = silent() ? context.err() : context.out();
+      page.address().ifPresent(address -> console.println("Live page: " + address));
     }
     Trainer.Outcome outcome;
     OptionalInt signal;
@@ -178,7 +185,8 @@ public final class TrainingSession {
     if (!silent()) {
       PrintStream out = context.out();
       out.println(
-          "Run: %s (loss.svg, samples.txt, metrics.jsonl, checkpoints)".formatted(run.path()));
+          "Run: %s (report.html, loss.svg, samples.txt, metrics.jsonl, checkpoints)"
+              .formatted(run.path()));
       out.println(
           "Sample it with: " + command("generate", run, "--prompt", config.watch().samplePrompt()));
     }

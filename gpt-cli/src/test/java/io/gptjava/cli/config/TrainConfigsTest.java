@@ -16,6 +16,7 @@ import io.gptjava.train.config.TrainConfig;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -127,6 +128,11 @@ final class TrainConfigsTest {
   }
 
   @Test
+  void aLogNamedTwiceIsOneLog() {
+    assertEquals(Set.of("csv", "tensorboard"), config("log", "csv,tensorboard,csv").watch().logs());
+  }
+
+  @Test
   void totalBatchTokensSetsAccumulation() {
     assertEquals(16, config("total-batch-tokens", "4096").batch().accumulate());
     BatchConfig given = config("total-batch-tokens", "4096", "batch-size", "8").batch();
@@ -158,8 +164,6 @@ final class TrainConfigsTest {
   @ParameterizedTest
   @CsvSource({
     "profile, true, USAGE",
-    "watch, 8080, USAGE",
-    "log, 'jsonl,tensorboard', USAGE",
   })
   void whatThisBuildLacksIsRefused(String key, String value, Failure failure) {
     Layer layer = new Layer();

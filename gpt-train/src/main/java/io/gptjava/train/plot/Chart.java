@@ -44,9 +44,7 @@ public final class Chart {
     /** Pixels, at twice the size. */
     PNG,
     /** Vector graphics for print. */
-    PDF,
-    /** A page of its own around the vector graphics. */
-    HTML;
+    PDF;
 
     /** The format that a file's name asks for. */
     static Format of(Path file) {
@@ -59,7 +57,7 @@ public final class Chart {
       }
       throw new GptException(
           Failure.USAGE,
-          "Cannot write a chart to %s: its name must end in one of %s"
+          "Cannot write a chart to %s: its name must end in one of %s (gpt plot also writes .html)"
               .formatted(
                   file,
                   Arrays.stream(values())
@@ -92,7 +90,6 @@ public final class Chart {
             case SVG -> svg().getBytes(StandardCharsets.UTF_8);
             case PNG -> png();
             case PDF -> pdf();
-            case HTML -> html().getBytes(StandardCharsets.UTF_8);
           };
       Path temporary = file.resolveSibling(".tmp-" + file.getFileName());
       try {
@@ -159,28 +156,5 @@ public final class Chart {
       document.save(bytes);
       return bytes.toByteArray();
     }
-  }
-
-  private String html() throws IOException {
-    String svg = svg();
-    return """
-        <!DOCTYPE html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <title>%s</title>
-        <style>body { margin: 2rem auto; max-width: 60rem; } svg { width: 100%%; height: auto; }</style>
-        </head>
-        <body>
-        %s
-        </body>
-        </html>
-        """
-        .formatted(title(), svg.substring(svg.indexOf("<svg ")));
-  }
-
-  private String title() {
-    String title = chart.getTitle() == null ? "gpt-java" : chart.getTitle().getText();
-    return title.replace("&", "&amp;").replace("<", "&lt;");
   }
 }

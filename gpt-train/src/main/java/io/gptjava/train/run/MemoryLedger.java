@@ -1,5 +1,7 @@
 package io.gptjava.train.run;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -48,6 +50,19 @@ public record MemoryLedger(List<Entry> entries) {
   /** Sum of all entries in bytes. */
   public long totalBytes() {
     return entries.stream().mapToLong(Entry::bytes).reduce(0, Math::addExact);
+  }
+
+  ObjectNode toJson() {
+    ObjectNode node = Json.object().put("total_bytes", totalBytes());
+    ArrayNode array = node.putArray("entries");
+    for (Entry entry : entries) {
+      array
+          .addObject()
+          .put("role", entry.role())
+          .put("bytes", entry.bytes())
+          .put("detail", entry.detail());
+    }
+    return node;
   }
 
   /**

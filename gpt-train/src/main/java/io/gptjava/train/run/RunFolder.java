@@ -21,8 +21,10 @@ import java.nio.file.StandardOpenOption;
  * <pre>
  * config.json        resolved configuration, with where each value came from
  * environment.json   machine, JDK, backend
+ * memory.json        what it allocates, by role
  * metrics.jsonl      what happened ({@link RunLog})
  * samples.txt        generated samples
+ * report.html        all of it as one page
  * loss.svg .png .pdf, learning-rate.svg .png .pdf
  * trainer.json       state of the run: newest and best checkpoint
  * checkpoints/000123 numbered by optimizer steps done
@@ -30,6 +32,9 @@ import java.nio.file.StandardOpenOption;
  * </pre>
  */
 public final class RunFolder implements AutoCloseable {
+  /** The file with what the run allocates. */
+  public static final String MEMORY = "memory.json";
+
   private static final String LOCK = "run.lock";
 
   private final Path path;
@@ -215,6 +220,11 @@ public final class RunFolder implements AutoCloseable {
     write("environment.json", environment.toJson());
   }
 
+  /** Writes what the run allocates. */
+  public void writeMemory(MemoryLedger ledger) {
+    write(MEMORY, ledger.toJson());
+  }
+
   /** Writes the state of the run. */
   public void writeState(RunState state) {
     write(RunState.FILE, state.toJson());
@@ -234,7 +244,12 @@ public final class RunFolder implements AutoCloseable {
     return readJson(run.resolve("config.json"));
   }
 
-  static JsonNode readJson(Path file) {
+  /**
+   * A JSON object from a file of a run.
+   *
+   * @throws GptException with {@link Failure#CHECKPOINT} if it is missing or damaged
+   */
+  public static JsonNode readJson(Path file) {
     try {
       JsonNode node = Json.MAPPER.readTree(Files.readAllBytes(file));
       if (!node.isObject()) {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
 import io.gptjava.train.TrainingEvent;
+import io.gptjava.train.TrainingListener;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -46,9 +47,19 @@ public record RunHistory(
    * @throws GptException with {@link Failure#DATA} if there is no log, or a line in it is damaged
    */
   public static RunHistory read(Path run) {
-    Path file = run.resolve(FILE);
-    Path name = run.toAbsolutePath().normalize().getFileName();
     List<TrainingEvent> events = new ArrayList<>();
+    replay(run, events::add);
+    Path name = run.toAbsolutePath().normalize().getFileName();
+    return of(name == null ? run.toString() : name.toString(), events);
+  }
+
+  /**
+   * Reads the log of a run event by event; see {@link #read}.
+   *
+   * @param listener hears what happened, in order
+   */
+  public static void replay(Path run, TrainingListener listener) {
+    Path file = run.resolve(FILE);
     long stepsPerEpoch = 0;
     long number = 0;
     long damaged = 0;
@@ -68,7 +79,7 @@ public record RunHistory(
         if (event.isPresent() && event.get() instanceof TrainingEvent.Started started) {
           stepsPerEpoch = started.stepsPerEpoch();
         }
-        event.ifPresent(events::add);
+        event.ifPresent(listener::on);
       }
     } catch (IOException e) {
       throw new GptException(
@@ -82,7 +93,6 @@ public record RunHistory(
               .formatted(file, number, DurableFiles.reason(e.getCause())),
           e);
     }
-    return of(name == null ? run.toString() : name.toString(), events);
   }
 
   /** The history that a list of events tells. */

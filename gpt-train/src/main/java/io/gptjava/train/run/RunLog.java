@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 
 /**
  * Writes what happens in a run: {@code metrics.jsonl} (one JSON object a line, full precision, a
@@ -107,15 +108,22 @@ public final class RunLog implements TrainingListener, AutoCloseable {
     lastStep = step - 1;
   }
 
-  @Override
-  public void on(TrainingEvent event) {
-    if (event instanceof TrainingEvent.Step step) {
-      lastStep = step.step();
-    } else if (event instanceof TrainingEvent.Warning warning) {
+  /** Optimizer steps done where an event makes the run go back to, if it makes steps void. */
+  OptionalLong goesBackTo(TrainingEvent event) {
+    if (event instanceof TrainingEvent.Warning warning) {
       long backTo = warning.decision().map(Decision::backTo).orElse(-1L);
       if (backTo >= 0 && backTo <= lastStep) {
-        goBack(backTo);
+        return OptionalLong.of(backTo);
       }
+    }
+    return OptionalLong.empty();
+  }
+
+  @Override
+  public void on(TrainingEvent event) {
+    goesBackTo(event).ifPresent(this::goBack);
+    if (event instanceof TrainingEvent.Step step) {
+      lastStep = step.step();
     }
     Metrics.encode(event).ifPresent(this::append);
     if (event instanceof TrainingEvent.Saved || event instanceof TrainingEvent.Ended) {

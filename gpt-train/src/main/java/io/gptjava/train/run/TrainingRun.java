@@ -16,7 +16,9 @@ import io.gptjava.train.config.BatchConfig;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.data.BatchSource;
 import io.gptjava.train.data.Datasets;
+import io.gptjava.train.model.ModelSize;
 import io.gptjava.train.plot.LossPlot;
+import io.gptjava.train.report.RunReport;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -32,7 +34,7 @@ import java.util.OptionalLong;
 public final class TrainingRun implements AutoCloseable {
   private final RunFolder folder;
   private final Datasets data;
-  private final RunLog log;
+  private final RunOutputs outputs;
   private final List<TrainingListener> listeners = new ArrayList<>();
   private final Trainer trainer;
   private final RunCheckpointer checkpointer;
@@ -62,12 +64,13 @@ public final class TrainingRun implements AutoCloseable {
     TrainerState state = start.state.state();
     long totalSteps = RunLength.of(config.batch(), data.training()).totalSteps();
     checkpointer = new RunCheckpointer(prepared.model, folder, totalSteps, start.checkpoint);
-    boolean csv = config.watch().logs().contains("csv");
-    log =
-        start.checkpoint.isPresent()
-            ? RunLog.resume(folder.path(), state.step(), csv)
-            : RunLog.create(folder.path(), csv);
-    this.listeners.add(log);
+    folder.writeMemory(MemoryForecast.ledger(backend.ops(), ModelSize.of(config)));
+    outputs =
+        RunOutputs.open(
+            folder,
+            config.watch().logs(),
+            start.checkpoint.isPresent() ? state.step() : RunOutputs.NEW);
+    this.listeners.add(outputs);
     this.listeners.addAll(listeners);
     trainer =
         new Trainer(
@@ -185,6 +188,11 @@ public final class TrainingRun implements AutoCloseable {
     return folder.path();
   }
 
+  /** What happens in the run, while it does. */
+  public RunReport report() {
+    return outputs.report();
+  }
+
   /** The loop, for asking it to stop. */
   public Trainer trainer() {
     return trainer;
@@ -213,9 +221,13 @@ public final class TrainingRun implements AutoCloseable {
 
   private void conclude(String status) {
     checkpointer.writeState(status);
-    LossPlot.write(RunHistory.read(folder.path()), folder.path())
-        .map(why -> new TrainingEvent.Warning(trainer.state().step(), why))
-        .ifPresent(warning -> listeners.forEach(listener -> listener.on(warning)));
+    LossPlot.write(RunHistory.read(folder.path()), folder.path()).ifPresent(this::warn);
+    outputs.writeReport().ifPresent(this::warn);
+  }
+
+  private void warn(String why) {
+    TrainingEvent warning = new TrainingEvent.Warning(trainer.state().step(), why);
+    listeners.forEach(listener -> listener.on(warning));
   }
 
   private static String version() {
@@ -236,6 +248,6 @@ public final class TrainingRun implements AutoCloseable {
   /** Ends the reader and closes log, data and folder, which others can then use. */
   @Override
   public void close() {
-    closeAll(List.of(trainer, log, data, folder));
+    closeAll(List.of(trainer, outputs, data, folder));
   }
 }

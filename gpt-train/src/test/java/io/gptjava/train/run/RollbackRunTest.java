@@ -30,6 +30,7 @@ import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.config.WatchConfig;
 import io.gptjava.train.model.GptModel;
 import io.gptjava.train.model.WeightInitializer;
+import io.gptjava.train.tensorboard.EventReader;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -39,7 +40,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -91,7 +95,8 @@ class RollbackRunTest {
                 0,
                 0,
                 false))
-        .withWatch(new WatchConfig(Cadence.NEVER, 0, Cadence.NEVER, "", 0, Set.of("csv")))
+        .withWatch(
+            new WatchConfig(Cadence.NEVER, 0, Cadence.NEVER, "", 0, Set.of("csv", "tensorboard")))
         .withKeep(new KeepConfig(save, 0, onNan, 0, new SpikeGuardConfig(action, THRESHOLD, 6)));
   }
 
@@ -126,6 +131,13 @@ class RollbackRunTest {
         IntStream.range(0, count).boxed().toList(),
         events(run, "step").stream().map(step -> step.path("step").asInt()).toList());
     assertEquals(count + 1, Files.readAllLines(run.resolve("metrics.csv")).size());
+    assertEquals(
+        LongStream.range(0, count).boxed().toList(), EventReader.steps(run, "training_loss"));
+    String report = Files.readString(run.resolve("report.html"));
+    assertTrue(report.contains("\"steps\":%d,".formatted(count)));
+    Matcher curve = Pattern.compile("\"step\":\\[([0-9,]*)]").matcher(report);
+    assertTrue(curve.find());
+    assertEquals(count, curve.group(1).split(",").length, "points of the loss");
   }
 
   private static byte[][] last(Path run) throws IOException {
