@@ -13,7 +13,7 @@ export LC_ALL=C.UTF-8
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 modules=(gpt-core gpt-cpu gpt-cuda gpt-train benchmarks)
 tested=(gpt-core gpt-cuda benchmarks)
-jlink_modules=java.base,java.desktop,java.logging,java.management,java.naming,java.xml,jdk.httpserver,jdk.incubator.vector,jdk.jfr,jdk.management,jdk.unsupported,jdk.zipfs
+jlink_modules=java.base,java.desktop,java.logging,java.management,java.naming,java.net.http,java.xml,jdk.httpserver,jdk.incubator.vector,jdk.jfr,jdk.management,jdk.unsupported,jdk.zipfs
 most_bytes=60000000
 
 fail() {
