@@ -1,6 +1,7 @@
 package io.gptjava.core;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 
@@ -18,6 +19,14 @@ public interface Backend extends AutoCloseable {
   /** The precisions that its ops compute in. */
   default Set<Precision> precisions() {
     return Set.of(Precision.FP32);
+  }
+
+  /**
+   * What a person should know before a run in one of its precisions, such as that it is slow on
+   * this machine, and what to do; empty for nothing.
+   */
+  default Optional<String> caution(Precision precision) {
+    return Optional.empty();
   }
 
   /**

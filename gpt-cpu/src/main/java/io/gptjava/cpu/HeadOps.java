@@ -13,12 +13,14 @@ final class HeadOps {
 
   private final WorkerPool pool;
   private final HostStepControl control;
+  private final RowScratch scratch;
   private final MatrixProduct gemm;
   private final CrossEntropyRow row = new CrossEntropyRow();
   private final RowDots rowDots;
   private final WorkerPool.Task losing = this::loseRow;
 
   // The chunk being worked on.
+  private DType type;
   private MemorySegment logits;
   private long stride;
   private MemorySegment targets;
@@ -28,11 +30,12 @@ final class HeadOps {
   private boolean gradients;
   private float scale;
 
-  HeadOps(WorkerPool pool, HostStepControl control, MatrixProduct gemm) {
+  HeadOps(WorkerPool pool, HostStepControl control, RowScratch scratch, MatrixProduct gemm) {
     this.pool = pool;
     this.control = control;
+    this.scratch = scratch;
     this.gemm = gemm;
-    rowDots = new RowDots(pool);
+    rowDots = new RowDots(pool, scratch);
   }
 
   void headCrossEntropy(
@@ -48,7 +51,9 @@ final class HeadOps {
     int rows = Math.toIntExact(x.rows());
     int padded = Math.toIntExact(weight.size(0));
     int width = Math.toIntExact(weight.size(1));
-    LinearOps.check(x, rows, width);
+    type = Operands.type("x", x);
+    LinearOps.check(x, type, rows, width);
+    LinearOps.check(weight, type, padded, width);
     if (targetsTensor.dtype() != DType.I32 || targetsTensor.count() != rows) {
       throw new IllegalArgumentException("expected I32[" + rows + "], got " + targetsTensor);
     }
@@ -64,16 +69,17 @@ final class HeadOps {
     }
     gradients = dXOrNull != null;
     if (gradients) {
-      LinearOps.check(dXOrNull, rows, width);
-      LinearOps.check(dWeightOrNull, padded, width);
+      LinearOps.check(dXOrNull, type, rows, width);
+      LinearOps.check(dWeightOrNull, DType.F32, padded, width);
     }
     stride = stride(padded);
-    long fitting = workspace.byteSize() / (stride * Float.BYTES);
+    long fitting = workspace.byteSize() / (stride * type.bytes());
     if (fitting < 1) {
       throw new IllegalArgumentException("workspace of " + workspace.byteSize() + " bytes");
     }
     int chunk = (int) Math.min(rows, fitting);
     vocabulary = vocabularySize;
+    scratch.reserve(type == DType.BF16 ? vocabulary : 0);
     scale = control.lossGradientScale();
     logits = workspace.segment();
     targets = targetsTensor.segment();
@@ -98,14 +104,15 @@ final class HeadOps {
   private void chunk(
       Tensor x, Tensor weight, int from, int count, Tensor dX, Tensor dWeight, boolean accumulate) {
     int width = Math.toIntExact(weight.size(1));
-    long at = (long) from * width * Float.BYTES;
-    MemorySegment rows = x.segment().asSlice(at, (long) count * width * Float.BYTES);
+    long bytes = (long) width * type.bytes();
+    MemorySegment rows = x.segment().asSlice(from * bytes, count * bytes);
     gemm.multiply(
-        new GemmOperand(rows, width, false),
-        new GemmOperand(weight.segment(), width, true),
+        new GemmOperand(rows, type, width, false),
+        new GemmOperand(weight.segment(), type, width, true),
         count,
         vocabulary,
         width,
+        type,
         logits,
         stride,
         false,
@@ -119,12 +126,13 @@ final class HeadOps {
       return;
     }
     gemm.multiply(
-        new GemmOperand(logits, stride, false),
-        new GemmOperand(weight.segment(), width, false),
+        new GemmOperand(logits, type, stride, false),
+        new GemmOperand(weight.segment(), type, width, false),
         count,
         width,
         vocabulary,
-        dX.segment().asSlice(at, (long) count * width * Float.BYTES),
+        type,
+        dX.segment().asSlice(from * bytes, count * bytes),
         width,
         false,
         GemmEpilogue.STORE,
@@ -132,11 +140,12 @@ final class HeadOps {
         null,
         null);
     gemm.multiply(
-        new GemmOperand(logits, stride, true),
-        new GemmOperand(rows, width, false),
+        new GemmOperand(logits, type, stride, true),
+        new GemmOperand(rows, type, width, false),
         vocabulary,
         width,
         count,
+        DType.F32,
         dWeight.segment(),
         width,
         accumulate || from > 0,
@@ -149,8 +158,18 @@ final class HeadOps {
   private void loseRow(int index, int worker) {
     long n = firstRow + index;
     int target = targets.getAtIndex(ValueLayout.JAVA_INT, n);
-    long at = index * stride * Float.BYTES;
-    float loss = row.run(logits, at, vocabulary, target, gradients, scale);
+    long at = index * stride * type.bytes();
+    float loss;
+    if (type == DType.BF16) {
+      MemorySegment own = scratch.row(worker, 0);
+      Bfloat16.widen(logits, at, own, 0, vocabulary);
+      loss = row.run(own, 0, vocabulary, target, gradients, scale);
+      if (gradients) {
+        Bfloat16.narrow(own, 0, logits, at, vocabulary);
+      }
+    } else {
+      loss = row.run(logits, at, vocabulary, target, gradients, scale);
+    }
     losses.setAtIndex(ValueLayout.JAVA_FLOAT, n, loss);
   }
 
@@ -169,21 +188,24 @@ final class HeadOps {
     int rows = Math.toIntExact(x.rows());
     int width = Math.toIntExact(weight.size(1));
     int columns = Math.toIntExact(logitsTensor.size(-1));
-    LinearOps.check(x, rows, width);
-    LinearOps.check(logitsTensor, rows, columns);
-    if (weight.dtype() != DType.F32 || columns > weight.size(0)) {
+    DType from = Operands.type("x", x);
+    LinearOps.check(x, from, rows, width);
+    LinearOps.check(logitsTensor, DType.F32, rows, columns);
+    if (weight.dtype() != from || columns > weight.size(0)) {
       throw new IllegalArgumentException(columns + " logits from " + weight);
     }
     if (rows <= LinearOps.FEW_ROWS) {
-      rowDots.multiply(x.segment(), weight.segment(), rows, columns, width, logitsTensor.segment());
+      rowDots.multiply(
+          from, x.segment(), weight.segment(), rows, columns, width, logitsTensor.segment());
       return;
     }
     gemm.multiply(
-        new GemmOperand(x.segment(), width, false),
-        new GemmOperand(weight.segment(), width, true),
+        new GemmOperand(x.segment(), from, width, false),
+        new GemmOperand(weight.segment(), from, width, true),
         rows,
         columns,
         width,
+        DType.F32,
         logitsTensor.segment(),
         columns,
         false,
