@@ -10,15 +10,18 @@ import java.lang.foreign.MemorySegment;
  * and rounded once.
  */
 final class HalfGemm implements MatrixProduct {
-  /** Most floats of the output at a time; columns come in units. */
-  private static final int BUFFER = 1 << 21;
+  /** Floats of the output at a time that stay in the last-level cache. */
+  static final int BUFFER = 1 << 21;
 
+  /** Columns at a time are a multiple of this. */
   private static final int UNIT = 64;
+
   private static final int BIAS = 7;
 
   private final WorkerPool pool;
   private final RowScratch scratch;
   private final Gemm gemm;
+  private final int most;
   private final GeluPass gelu;
   private final Arena arena = Arena.ofShared();
   private final WorkerPool.Task narrowing = this::narrow;
@@ -30,8 +33,14 @@ final class HalfGemm implements MatrixProduct {
   private int first;
   private int columns;
 
-  HalfGemm(WorkerPool pool, RowScratch scratch, Gemm gemm) {
+  /**
+   * Products on a pool.
+   *
+   * @param most floats of the output at a time, if they are {@link #UNIT} columns
+   */
+  HalfGemm(WorkerPool pool, RowScratch scratch, Gemm gemm, int most) {
     this.pool = pool;
+    this.most = most;
     this.scratch = scratch;
     this.gemm = gemm;
     gelu = new GeluPass(pool, scratch);
@@ -63,11 +72,11 @@ final class HalfGemm implements MatrixProduct {
     MemorySegment source = activates && preActivationOrNull == null ? out : preActivationOrNull;
     to = activates ? source : out;
     this.leading = leading;
-    int most = Math.min(n, Math.max(UNIT, BUFFER / m / UNIT * UNIT));
-    reserve((long) m * most);
-    scratch.reserve(most);
-    for (first = 0; first < n; first += most) {
-      columns = Math.min(most, n - first);
+    int step = Math.min(n, Math.max(UNIT, most / m / UNIT * UNIT));
+    reserve((long) m * step);
+    scratch.reserve(step);
+    for (first = 0; first < n; first += step) {
+      columns = Math.min(step, n - first);
       slice(a, b, m, k, biasOrNull);
       pool.run(m, narrowing);
     }

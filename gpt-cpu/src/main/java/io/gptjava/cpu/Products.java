@@ -84,7 +84,7 @@ final class Products implements MatrixProduct {
         halves = new OneDnnGemm(pool, scratch, fast.get());
         halvesBy = ", bf16 matrix products by oneDNN " + fast.get().version();
       } else {
-        halves = new HalfGemm(pool, scratch, new Gemm(pool));
+        halves = new HalfGemm(pool, scratch, new Gemm(pool), HalfGemm.BUFFER);
         halvesBy = ", bf16 matrix products as fp32";
         slow = Optional.of(support.reasonAgainstHalves());
       }
