@@ -93,7 +93,7 @@ final class Bfloat16 {
     }
   }
 
-  /** Floats at byte {@code at} become halves at byte {@code toAt}. */
+  /** Floats at byte {@code at} become halves at byte {@code toAt}, which may be the same place. */
   static void narrow(MemorySegment from, long at, MemorySegment to, long toAt, int count) {
     int bound = Vectors.F.loopBound(count);
     for (int i = 0; i < bound; i += STEP) {

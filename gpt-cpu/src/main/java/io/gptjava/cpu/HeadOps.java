@@ -6,14 +6,16 @@ import io.gptjava.core.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Output head and cross-entropy over row chunks. */
+/**
+ * Output head and cross-entropy over row chunks. Logits are fp32 in every precision; their
+ * gradients take their place, in bf16 each row of them at the beginning of its logits' row.
+ */
 final class HeadOps {
   /** Rows of logits begin on cache lines: their stride is a multiple of this many floats. */
   private static final int ROW_FLOATS = 16;
 
   private final WorkerPool pool;
   private final HostStepControl control;
-  private final RowScratch scratch;
   private final MatrixProduct gemm;
   private final CrossEntropyRow row = new CrossEntropyRow();
   private final RowDots rowDots;
@@ -33,7 +35,6 @@ final class HeadOps {
   HeadOps(WorkerPool pool, HostStepControl control, RowScratch scratch, MatrixProduct gemm) {
     this.pool = pool;
     this.control = control;
-    this.scratch = scratch;
     this.gemm = gemm;
     rowDots = new RowDots(pool, scratch);
   }
@@ -73,13 +74,12 @@ final class HeadOps {
       LinearOps.check(dWeightOrNull, DType.F32, padded, width);
     }
     stride = stride(padded);
-    long fitting = workspace.byteSize() / (stride * type.bytes());
+    long fitting = workspace.byteSize() / (stride * Float.BYTES);
     if (fitting < 1) {
       throw new IllegalArgumentException("workspace of " + workspace.byteSize() + " bytes");
     }
     int chunk = (int) Math.min(rows, fitting);
     vocabulary = vocabularySize;
-    scratch.reserve(type == DType.BF16 ? vocabulary : 0);
     scale = control.lossGradientScale();
     logits = workspace.segment();
     targets = targetsTensor.segment();
@@ -112,7 +112,7 @@ final class HeadOps {
         count,
         vocabulary,
         width,
-        type,
+        DType.F32,
         logits,
         stride,
         false,
@@ -125,8 +125,9 @@ final class HeadOps {
     if (dX == null) {
       return;
     }
+    long leading = stride * Float.BYTES / type.bytes();
     gemm.multiply(
-        new GemmOperand(logits, type, stride, false),
+        new GemmOperand(logits, type, leading, false),
         new GemmOperand(weight.segment(), type, width, false),
         count,
         width,
@@ -140,7 +141,7 @@ final class HeadOps {
         null,
         null);
     gemm.multiply(
-        new GemmOperand(logits, type, stride, true),
+        new GemmOperand(logits, type, leading, true),
         new GemmOperand(rows, type, width, false),
         vocabulary,
         width,
@@ -158,17 +159,10 @@ final class HeadOps {
   private void loseRow(int index, int worker) {
     long n = firstRow + index;
     int target = targets.getAtIndex(ValueLayout.JAVA_INT, n);
-    long at = index * stride * type.bytes();
-    float loss;
-    if (type == DType.BF16) {
-      MemorySegment own = scratch.row(worker, 0);
-      Bfloat16.widen(logits, at, own, 0, vocabulary);
-      loss = row.run(own, 0, vocabulary, target, gradients, scale);
-      if (gradients) {
-        Bfloat16.narrow(own, 0, logits, at, vocabulary);
-      }
-    } else {
-      loss = row.run(logits, at, vocabulary, target, gradients, scale);
+    long at = index * stride * Float.BYTES;
+    float loss = row.run(logits, at, vocabulary, target, gradients, scale);
+    if (gradients && type == DType.BF16) {
+      Bfloat16.narrow(logits, at, logits, at, vocabulary);
     }
     losses.setAtIndex(ValueLayout.JAVA_FLOAT, n, loss);
   }
