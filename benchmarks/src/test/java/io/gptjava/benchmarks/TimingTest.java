@@ -13,8 +13,14 @@ import org.junit.jupiter.api.Test;
 final class TimingTest {
   @Test
   void summarisesUnsortedTimings() {
-    assertEquals(new Timing(4, 1, 2.5, 9, 9), Timing.of(List.of(9.0, 1.0, 3.0, 2.0)));
-    assertEquals(new Timing(1, 7, 7, 7, 7), Timing.of(List.of(7.0)));
+    Timing four = Timing.of(List.of(9.0, 1.0, 3.0, 2.0));
+    assertEquals(List.of(1.0, 2.0, 3.0, 9.0), four.sorted());
+    assertEquals(4, four.count());
+    assertEquals(1, four.min());
+    assertEquals(2.5, four.median());
+    assertEquals(9, four.p95());
+    assertEquals(9, four.max());
+    assertEquals(7, Timing.of(List.of(7.0)).median());
     assertThrows(IllegalArgumentException.class, () -> Timing.of(List.of()));
   }
 

@@ -235,10 +235,21 @@ final class CpuOps implements Ops {
   @Override
   public void adamW(OptimizerState state, AdamWSettings settings) {
     optimizer.adamW(state, settings);
-    Tensor copy = state.computeOrNull();
-    if (copy != null && copy.dtype() != DType.BF16 && !control.skipped()) {
-      elementwise.cast(state.parameters(), copy);
+    Tensor compute = state.computeOrNull();
+    if (compute == null || control.skipped()) {
+      return;
     }
+    if (compute.dtype() != DType.BF16) {
+      elementwise.cast(state.parameters(), compute);
+    } else if (settings.stochasticRounding()) {
+      long updates = control.read().updates();
+      roundStochastically(state.parameters(), compute, control.inputs().seed(), updates);
+    }
+  }
+
+  @Override
+  public void roundStochastically(Tensor from, Tensor to, long seed, long updates) {
+    elementwise.roundStochastically(from, to, seed, updates);
   }
 
   @Override

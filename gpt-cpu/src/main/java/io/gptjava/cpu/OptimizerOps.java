@@ -63,7 +63,7 @@ final class OptimizerOps {
     control.gradientNorm(Math.sqrt(sum));
   }
 
-  /** Updates the weights, and a bf16 copy of them in the same pass. */
+  /** Updates the weights, and a bf16 copy of them rounded to nearest in the same pass. */
   void adamW(OptimizerState state, AdamWSettings settings) {
     long count = state.parameters().count();
     MemorySegment w = Operands.floats("parameters", state.parameters(), count);
@@ -75,7 +75,8 @@ final class OptimizerOps {
     }
     Update update = Update.of(settings, control);
     Tensor copy = state.computeOrNull();
-    boolean copies = copy != null && copy.dtype() == DType.BF16;
+    boolean copies =
+        copy != null && copy.dtype() == DType.BF16 && !settings.stochasticRounding();
     MemorySegment halves = copies ? Operands.vector("compute", copy, DType.BF16, count) : null;
     pool.run(
         plan(state.ranges()),

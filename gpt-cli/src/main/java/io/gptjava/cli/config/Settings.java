@@ -111,6 +111,10 @@ public final class Settings {
         "precision",
         List.of("fp32", "tf32", "bf16", "fp16"),
         "Number formats; fp16 scales the loss dynamically.");
+    t.add(
+        "stochastic-rounding",
+        FLAG,
+        "Round the weights that bf16 computes with up or down by chance, not to nearest.");
     t.choice("cpu-matmul", List.of("vector", "onednn"), "Matrix products of the CPU backend.");
     t.choice(
         "recompute",

@@ -208,7 +208,8 @@ public final class TrainConfigs {
             (float) settings.number("beta1"),
             (float) settings.number("beta2"),
             (float) settings.number("eps"),
-            (float) settings.number("weight-decay")),
+            (float) settings.number("weight-decay"),
+            stochasticRounding()),
         settings.flag("decay-all"),
         peak,
         settings.number("initial-lr"),
@@ -218,6 +219,16 @@ public final class TrainConfigs {
         settings.has("warmup-ratio") ? settings.number("warmup-ratio") : 0,
         settings.number("clip-norm"),
         settings.flag("clip-after-warmup"));
+  }
+
+  private boolean stochasticRounding() {
+    boolean chosen = settings.flag("stochastic-rounding");
+    if (chosen && choice(Precision.class, "precision") != Precision.BF16) {
+      throw usage(
+          "%s rounds the weights of bf16, but the precision is %s; add --precision bf16"
+              .formatted(settings.spelled("stochastic-rounding"), settings.text("precision")));
+    }
+    return chosen;
   }
 
   private WatchConfig watch() {

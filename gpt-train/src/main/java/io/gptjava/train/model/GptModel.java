@@ -134,6 +134,21 @@ public final class GptModel {
     }
   }
 
+  /**
+   * {@link #mastersChanged} for the masters of a run that goes on: the weights that the ops compute
+   * with become those that its last update left.
+   *
+   * @param seed the run's
+   * @param updates made so far
+   */
+  public void mastersRestored(AdamWSettings settings, long seed, long updates) {
+    if (settings.stochasticRounding() && weights.flat().dtype() == DType.BF16 && updates > 0) {
+      ops.roundStochastically(memory.masters(), weights.flat(), seed, updates);
+    } else {
+      mastersChanged();
+    }
+  }
+
   /** All tensors, by slot of the plan. */
   public MemoryPlan.Allocation allocation() {
     return memory.allocation();

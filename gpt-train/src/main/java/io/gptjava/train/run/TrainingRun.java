@@ -157,7 +157,7 @@ public final class TrainingRun implements AutoCloseable {
       OptionalLong checkpoint = step.isPresent() ? step : Checkpoints.latest(run);
       Start start = Start.NEW;
       if (checkpoint.isPresent()) {
-        start = read(backend, prepared, run, checkpoint.getAsLong());
+        start = read(backend, config, prepared, run, checkpoint.getAsLong());
       } else {
         initialize(backend, config, prepared.model);
       }
@@ -197,7 +197,8 @@ public final class TrainingRun implements AutoCloseable {
     model.mastersChanged();
   }
 
-  private static Start read(Backend backend, Prepared prepared, Path run, long step) {
+  private static Start read(
+      Backend backend, TrainConfig config, Prepared prepared, Path run, long step) {
     Checkpoint checkpoint = Checkpoints.open(run, step);
     CheckpointInfo info = checkpoint.info();
     if (!info.fingerprint().equals(prepared.fingerprint)) {
@@ -207,7 +208,8 @@ public final class TrainingRun implements AutoCloseable {
               .formatted(run, checkpoint.folder().getFileName(), checkpoint.folder()));
     }
     checkpoint.read(backend, prepared.model.layout(), prepared.optimizer);
-    prepared.model.mastersChanged();
+    prepared.model.mastersRestored(
+        config.optimizer().adamW(), config.seed(), info.state().updates());
     return new Start(info.state(), info.validationLoss(), true);
   }
 
