@@ -67,7 +67,8 @@ final class AttentionBackward {
       for (int key = shape.firstBlock(sample, block); key <= block; key++) {
         step(shape, sample, head, block, key, rows);
       }
-      HeadBlocks.store(dQueries, 0, dQkv, type, from, shape.packedStride(), rows, size, shape.scale());
+      HeadBlocks.store(
+          dQueries, 0, dQkv, type, from, shape.packedStride(), rows, size, shape.scale());
     }
     for (int block = 0; block < shape.blocks(); block++) {
       int at = block * shape.chunks() * AREA;

@@ -103,8 +103,10 @@ final class AttentionOps {
     long cacheRows = (long) shape.batch() * heads * capacity;
     long rows = (long) shape.batch() * shape.sequence();
     MemorySegment in = Operands.matrix("qkv", qkv, shape.type(), rows, 3L * shape.width());
-    MemorySegment keys = Operands.matrix("keyCache", keyCache, shape.type(), cacheRows, shape.headSize());
-    MemorySegment values = Operands.matrix("valueCache", valueCache, shape.type(), cacheRows, shape.headSize());
+    MemorySegment keys =
+        Operands.matrix("keyCache", keyCache, shape.type(), cacheRows, shape.headSize());
+    MemorySegment values =
+        Operands.matrix("valueCache", valueCache, shape.type(), cacheRows, shape.headSize());
     MemorySegment y = Operands.matrix("out", out, shape.type(), rows, shape.width());
     Operands.require(
         firstPosition >= 0 && firstPosition + (long) shape.sequence() <= capacity,

@@ -76,7 +76,8 @@ record AttentionShape(
 
   /** Byte offset of a position's head in (B, T, C). */
   long plain(int sample, int position, int head) {
-    return type.bytes() * (((long) sample * sequence + position) * width + (long) head * headSize());
+    return type.bytes()
+        * (((long) sample * sequence + position) * width + (long) head * headSize());
   }
 
   /** Bytes between positions of (B, T, C). */

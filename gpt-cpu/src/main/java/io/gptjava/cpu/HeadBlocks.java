@@ -131,13 +131,7 @@ final class HeadBlocks {
 
   /** Stores one row of a chunk times a factor. */
   static void storeRow(
-      float[] row,
-      int at,
-      MemorySegment segment,
-      DType type,
-      long to,
-      int columns,
-      float factor) {
+      float[] row, int at, MemorySegment segment, DType type, long to, int columns, float factor) {
     if (type == DType.BF16) {
       HalfRow.store(row, at, segment, to, columns, factor);
       return;

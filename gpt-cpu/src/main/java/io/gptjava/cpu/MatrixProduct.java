@@ -21,8 +21,8 @@ interface MatrixProduct extends AutoCloseable {
    * @param accumulate add to what {@code out}, of F32, holds
    * @param biasOrNull (n) of the factors' type
    * @param preActivationOrNull (m, n) laid out as {@code out}, of the factors' type
-   * @param columnSumsOrNull (n) F32; receives the sums of B's columns, or they are added with {@code
-   *     accumulate}; B is not transposed then
+   * @param columnSumsOrNull (n) F32; receives the sums of B's columns, or they are added with
+   *     {@code accumulate}; B is not transposed then
    */
   void multiply(
       GemmOperand a,

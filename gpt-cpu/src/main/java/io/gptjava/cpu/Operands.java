@@ -38,8 +38,7 @@ final class Operands {
   }
 
   /** The elements of a tensor of this type and of this many rows and columns. */
-  static MemorySegment matrix(
-      String name, Tensor tensor, DType dtype, long rows, long columns) {
+  static MemorySegment matrix(String name, Tensor tensor, DType dtype, long rows, long columns) {
     if (tensor.dtype() != dtype
         || tensor.count() != rows * columns
         || tensor.rank() == 0

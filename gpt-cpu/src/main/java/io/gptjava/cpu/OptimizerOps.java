@@ -75,8 +75,7 @@ final class OptimizerOps {
     }
     Update update = Update.of(settings, control);
     Tensor copy = state.computeOrNull();
-    boolean copies =
-        copy != null && copy.dtype() == DType.BF16 && !settings.stochasticRounding();
+    boolean copies = copy != null && copy.dtype() == DType.BF16 && !settings.stochasticRounding();
     MemorySegment halves = copies ? Operands.vector("compute", copy, DType.BF16, count) : null;
     pool.run(
         plan(state.ranges()),

@@ -159,8 +159,7 @@ final class RowProduct {
       long at = (long) p * columns * Float.BYTES;
       if (type == DType.BF16) {
         lines = scratch.row(worker, 0);
-        Bfloat16.widen(
-            weight, (long) p * columns * Bfloat16.BYTES, lines, 0, count * columns);
+        Bfloat16.widen(weight, (long) p * columns * Bfloat16.BYTES, lines, 0, count * columns);
         at = 0;
       }
       for (int i = 0; i < rows; i++) {

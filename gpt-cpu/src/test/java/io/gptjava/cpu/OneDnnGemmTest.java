@@ -2,8 +2,8 @@ package io.gptjava.cpu;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import io.gptjava.cpu.onednn.OneDnn;
 import io.gptjava.core.DType;
+import io.gptjava.cpu.onednn.OneDnn;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -72,8 +72,21 @@ final class OneDnnGemmTest {
       MemorySegment kept = copy(arena, x);
       MemorySegment dropped = copy(arena, x);
       oneDnn.multiply(
-          a, b, m, n, k, DType.F32, kept, n, false, GemmEpilogue.BIAS_GELU, bias, copy(arena, x), null);
-      oneDnn.multiply(a, b, m, n, k, DType.F32, dropped, n, false, GemmEpilogue.BIAS_GELU, bias, null, null);
+          a,
+          b,
+          m,
+          n,
+          k,
+          DType.F32,
+          kept,
+          n,
+          false,
+          GemmEpilogue.BIAS_GELU,
+          bias,
+          copy(arena, x),
+          null);
+      oneDnn.multiply(
+          a, b, m, n, k, DType.F32, dropped, n, false, GemmEpilogue.BIAS_GELU, bias, null, null);
       assertEquals(-1, kept.mismatch(dropped));
     }
   }

@@ -27,8 +27,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The CPU backend's bf16 gradients point where fp32's do, as nearly as those of a reference that
- * rounds to bf16 at the same points: what passes between ops, pre-activations before GELU, gradients
- * before its derivative, and the residual stream before it is normalised.
+ * rounds to bf16 at the same points: what passes between ops, pre-activations before GELU,
+ * gradients before its derivative, and the residual stream before it is normalised.
  */
 class CpuBf16GradientTest {
   private static final GptConfig CONFIG = new GptConfig(131, 32, 64, 2, 2, 0.1f, true, false);

@@ -55,8 +55,7 @@ class RecomputeTest {
     BackendOptions options = BackendOptions.DEFAULT.withCache(Path.of("target", "cache"));
     try (Backend backend = Backends.open(name, options.withThreads(2))) {
       GptModel model =
-          new GptModel(
-              backend, new ModelSize(config, precision, recompute, BATCH, SEQUENCE, true));
+          new GptModel(backend, new ModelSize(config, precision, recompute, BATCH, SEQUENCE, true));
       new WeightInitializer(Initialization.GPT2, 3, config.layers())
           .initialize(backend, model.layout(), model.masters());
       model.mastersChanged();

@@ -76,8 +76,7 @@ class TrainingRunTest {
 
   @ParameterizedTest
   @CsvSource({"1, FP32", "2, FP32", "3, FP32", "4, FP32", "7, FP32", "3, BF16"})
-  void stoppedAndResumedEqualsUninterrupted(int stopAfter, Precision precision)
-      throws IOException {
+  void stoppedAndResumedEqualsUninterrupted(int stopAfter, Precision precision) throws IOException {
     this.precision = precision;
     Path whole = temporary.resolve("whole");
     train(whole, config(1e-3), List.of());
