@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -36,12 +35,5 @@ final class TimingTest {
     assertFalse(Timing.stable(List.of(5.0, 5.0, 5.0, 5.0, 5.0)));
     assertFalse(Timing.stable(List.of(9.0, 8.0, 7.0, 6.0, 5.0, 4.0)));
     assertTrue(Timing.stable(List.of(9.0, 4.0, 4.0, 4.0, 3.99, 4.0)));
-  }
-
-  @Test
-  void readsThePeakFromProc() {
-    List<String> status = List.of("VmPeak:\t  999 kB", "VmHWM:\t  1234 kB", "VmRSS:\t 1000 kB");
-    assertEquals(OptionalLong.of(1234 * 1024), ResidentMemory.parse(status));
-    assertEquals(OptionalLong.empty(), ResidentMemory.parse(List.of("VmPeak:\t 1 kB")));
   }
 }
