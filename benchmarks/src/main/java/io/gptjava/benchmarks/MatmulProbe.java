@@ -18,8 +18,8 @@ import java.util.function.IntConsumer;
  * Times each matrix product of a training step alone, through the backend's ops, on the model's own
  * weights (taken in turn from all blocks, so that they come from memory as in a step) and random
  * activations. Weight gradients are written over the model's gradients, which the next step
- * overwrites. The head's products run over the padded vocabulary, its gradients as the linear ops
- * of the same shape.
+ * overwrites. The head's products run over the padded vocabulary, as the linear ops of the same
+ * shape.
  */
 final class MatmulProbe {
   /** A product is repeated for at least this long a sample, in milliseconds. */
@@ -27,6 +27,7 @@ final class MatmulProbe {
 
   private final Backend backend;
   private final Ops ops;
+  private final DType type;
   private final List<Case> cases = new ArrayList<>();
 
   private record Case(StepMatmul matmul, IntConsumer run, List<Double> samples) {}
@@ -38,6 +39,7 @@ final class MatmulProbe {
     GptConfig config = model.config();
     long n = matmuls.getFirst().rows();
     long c = config.width();
+    type = model.weights().flat().dtype();
     Tensor wideIn = random(n, 4 * c, seed);
     Tensor wideOut = random(n, 4 * c, seed + 1);
     Tensor logits = random(n, config.paddedVocabularySize(), seed + 2);
@@ -67,7 +69,7 @@ final class MatmulProbe {
     Tensor weight = model.weights().head();
     Tensor gradient = model.gradients().head();
     return switch (m.pass()) {
-      case FORWARD -> _ -> ops.headLogits(x, weight, logits);
+      case FORWARD -> _ -> ops.linearBackwardInput(x, weight, null, logits);
       case INPUT_GRADIENT -> _ -> ops.linear(logits, weight, null, x);
       case WEIGHT_GRADIENT -> _ -> ops.linearBackwardWeight(logits, x, gradient, null, false);
     };
@@ -88,16 +90,18 @@ final class MatmulProbe {
   }
 
   private Tensor random(long rows, long columns, long seed) {
-    long bytes = rows * columns * Float.BYTES;
-    Memory memory = backend.allocate("benchmark", bytes);
-    Tensor tensor = Tensor.of(memory, 0, DType.F32, rows, columns);
+    Memory memory = backend.allocate("benchmark", rows * columns * type.bytes());
+    Tensor tensor = Tensor.of(memory, 0, type, rows, columns);
+    Memory rowMemory = backend.allocate("benchmark", columns * Float.BYTES);
+    Tensor floats = Tensor.of(rowMemory, 0, DType.F32, columns);
     SplittableRandom random = new SplittableRandom(seed);
     float[] row = new float[Math.toIntExact(columns)];
     for (long r = 0; r < rows; r++) {
       for (int i = 0; i < row.length; i++) {
         row[i] = random.nextFloat() - 0.5f;
       }
-      backend.upload(MemorySegment.ofArray(row), tensor.slice(r, r + 1));
+      backend.upload(MemorySegment.ofArray(row), floats);
+      ops.cast(floats, tensor.slice(r, r + 1));
     }
     return tensor;
   }

@@ -39,7 +39,7 @@ public final class TrainBenchmark {
    * What to run.
    *
    * @param model shape
-   * @param precision of weights and activations; on a backend in host memory, fp32
+   * @param precision of weights and activations
    * @param batch B
    * @param sequence T
    * @param maximumWarmupSteps most steps before timing; fewer when the times have settled

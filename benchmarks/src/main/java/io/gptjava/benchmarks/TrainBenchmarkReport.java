@@ -41,8 +41,11 @@ public final class TrainBenchmarkReport {
     Floor floor = result.floor();
     Timing step = result.step();
     line(
-        "training step: %,d parameters, %d x %d tokens, fp32",
-        settings.model().parameterCount(), settings.batch(), settings.sequence());
+        "training step: %,d parameters, %d x %d tokens, %s",
+        settings.model().parameterCount(),
+        settings.batch(),
+        settings.sequence(),
+        settings.precision().name().toLowerCase(Locale.ROOT));
     line(
         "%s; %s; %s; gpt-java %s%s",
         environment.backend(),

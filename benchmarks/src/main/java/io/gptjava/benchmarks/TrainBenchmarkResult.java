@@ -122,7 +122,7 @@ public record TrainBenchmarkResult(
         StepMatmul.stepFlops(matmuls.stream().map(MatmulRate::matmul).toList()),
         best.flopsPerSecond,
         best.matmul.name(),
-        OpCost.adamW(settings.model().parameterCount()).bytes(),
+        OpCost.adamW(settings.model().parameterCount(), settings.precision().compute()).bytes(),
         machine.bytesPerSecond);
   }
 

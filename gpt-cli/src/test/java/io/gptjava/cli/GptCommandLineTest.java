@@ -39,7 +39,7 @@ final class GptCommandLineTest {
         "train --steps 1 --tokens 1; 2; contradict",
         "train --config none.yaml; 2; there is no such file",
         "train --width 100 --heads 3; 2; --width 100 is not divisible by --heads 3",
-        "train --precision bf16; 4; --precision bf16",
+        "train --precision fp16; 4; --precision fp16",
         "train --backend cuda; 4; --backend cuda cannot run here",
         "train --data none.txt; 3; none.txt does not exist",
         "train --init-from none; 7; none does not exist",
@@ -224,5 +224,6 @@ final class GptCommandLineTest {
     assertEquals(0, cli.code());
     assertTrue(line(cli.out(), "backend cpu").contains("found"), cli.out());
     assertTrue(line(cli.out(), "backend cuda").contains("missing: "), cli.out());
+    assertTrue(line(cli.out(), "bf16 on the CPU").contains("oneDNN"), cli.out());
   }
 }

@@ -23,6 +23,14 @@ public interface Backend extends AutoCloseable {
   }
 
   /**
+   * What a person should know before a run in one of its precisions, such as that it is slow on
+   * this machine, and what to do; empty for nothing.
+   */
+  default Optional<String> caution(Precision precision) {
+    return Optional.empty();
+  }
+
+  /**
    * Whether ops run while the host goes on, so that it pays to issue a step before the results of
    * the last one are read.
    */

@@ -2,6 +2,7 @@ package io.gptjava.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
+import io.gptjava.core.DType;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
@@ -26,6 +27,7 @@ final class AttentionBackward {
   private float[] queries = new float[0];
   private float[] dQueries = new float[0];
   private float[] dOutputs = new float[0];
+  private float[] outputs = new float[0];
   private float[] keys = new float[0]; // (block, chunk, 64 keys, 64 of HS)
   private float[] keysTransposed = new float[0];
   private float[] valuesTransposed = new float[0];
@@ -48,30 +50,33 @@ final class AttentionBackward {
       int head) {
     prepare(shape, qkv, sample, head);
     int size = shape.headSize();
+    DType type = shape.type();
     for (int block = 0; block < shape.blocks(); block++) {
       int first = block * SIZE;
       int rows = shape.rows(block);
       long from = shape.packed(sample, first, 0, head);
-      HeadBlocks.load(qkv, from, shape.packedStride(), rows, size, shape.scale(), queries, 0);
+      HeadBlocks.load(qkv, type, from, shape.packedStride(), rows, size, shape.scale(), queries, 0);
       long plain = shape.plain(sample, first, head);
-      HeadBlocks.load(dOut, plain, shape.plainStride(), rows, size, 1, dOutputs, 0);
+      HeadBlocks.load(dOut, type, plain, shape.plainStride(), rows, size, 1, dOutputs, 0);
+      HeadBlocks.load(out, type, plain, shape.plainStride(), rows, size, 1, outputs, 0);
       for (int r = 0; r < rows; r++) {
         logSums[r] = logSumExp.get(JAVA_FLOAT, shape.statistic(sample, head, first + r));
-        corrections[r] = correction(out, plain + r * shape.plainStride(), r, size);
+        corrections[r] = correction(r, size);
       }
       Arrays.fill(dQueries, 0, shape.chunks() * AREA, 0);
       for (int key = shape.firstBlock(sample, block); key <= block; key++) {
         step(shape, sample, head, block, key, rows);
       }
-      HeadBlocks.store(dQueries, 0, dQkv, from, shape.packedStride(), rows, size, shape.scale());
+      HeadBlocks.store(
+          dQueries, 0, dQkv, type, from, shape.packedStride(), rows, size, shape.scale());
     }
     for (int block = 0; block < shape.blocks(); block++) {
       int at = block * shape.chunks() * AREA;
       int rows = shape.rows(block);
       long key = shape.packed(sample, block * SIZE, 1, head);
-      HeadBlocks.store(dKeys, at, dQkv, key, shape.packedStride(), rows, size, 1);
+      HeadBlocks.store(dKeys, at, dQkv, type, key, shape.packedStride(), rows, size, 1);
       long value = shape.packed(sample, block * SIZE, 2, head);
-      HeadBlocks.store(dValues, at, dQkv, value, shape.packedStride(), rows, size, 1);
+      HeadBlocks.store(dValues, at, dQkv, type, value, shape.packedStride(), rows, size, 1);
     }
   }
 
@@ -81,6 +86,7 @@ final class AttentionBackward {
     queries = HeadBlocks.room(queries, block);
     dQueries = HeadBlocks.room(dQueries, block);
     dOutputs = HeadBlocks.room(dOutputs, block);
+    outputs = HeadBlocks.room(outputs, block);
     keys = HeadBlocks.room(keys, all);
     keysTransposed = HeadBlocks.room(keysTransposed, all);
     valuesTransposed = HeadBlocks.room(valuesTransposed, all);
@@ -92,10 +98,19 @@ final class AttentionBackward {
     for (int i = 0; i < shape.blocks(); i++) {
       int at = i * block;
       long key = shape.packed(sample, i * SIZE, 1, head);
-      HeadBlocks.load(qkv, key, stride, shape.rows(i), shape.headSize(), 1, keys, at);
+      HeadBlocks.load(qkv, shape.type(), key, stride, shape.rows(i), shape.headSize(), 1, keys, at);
       System.arraycopy(keys, at, keysTransposed, at, block);
       long value = shape.packed(sample, i * SIZE, 2, head);
-      HeadBlocks.load(qkv, value, stride, shape.rows(i), shape.headSize(), 1, valuesTransposed, at);
+      HeadBlocks.load(
+          qkv,
+          shape.type(),
+          value,
+          stride,
+          shape.rows(i),
+          shape.headSize(),
+          1,
+          valuesTransposed,
+          at);
       for (int chunk = at; chunk < at + block; chunk += AREA) {
         HeadBlocks.transpose(keysTransposed, chunk);
         HeadBlocks.transpose(valuesTransposed, chunk);
@@ -103,21 +118,20 @@ final class AttentionBackward {
     }
   }
 
-  /** D of one row: dOut, which is in its block already, times out. */
-  private float correction(MemorySegment out, long at, int r, int headSize) {
+  /** D of one row of the blocks: dOut times out. */
+  private float correction(int r, int headSize) {
     FloatVector sum = FloatVector.zero(Vectors.F);
     float rest = 0;
     for (int chunk = 0; chunk * SIZE < headSize; chunk++) {
       int columns = HeadBlocks.columns(headSize, chunk);
       int row = chunk * AREA + r * SIZE;
-      long from = at + chunk * SIZE * 4L;
       int bound = Vectors.F.loopBound(columns);
-      for (int c = 0; c < bound; c += STEP) {
-        FloatVector dy = FloatVector.fromArray(Vectors.F, dOutputs, row + c);
-        sum = dy.fma(Vectors.load(out, from + c * 4L), sum);
+      for (int c = row; c < row + bound; c += STEP) {
+        FloatVector dy = FloatVector.fromArray(Vectors.F, dOutputs, c);
+        sum = dy.fma(FloatVector.fromArray(Vectors.F, outputs, c), sum);
       }
-      for (int c = bound; c < columns; c++) {
-        rest = Math.fma(dOutputs[row + c], out.get(JAVA_FLOAT, from + c * 4L), rest);
+      for (int c = row + bound; c < row + columns; c++) {
+        rest = Math.fma(dOutputs[c], outputs[c], rest);
       }
     }
     return Vectors.sum(sum) + rest;

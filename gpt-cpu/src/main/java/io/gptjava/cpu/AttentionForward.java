@@ -60,6 +60,7 @@ final class AttentionForward {
       int rows = shape.rows(block);
       HeadBlocks.load(
           qkv,
+          shape.type(),
           shape.packed(sample, block * SIZE, 0, head),
           shape.packedStride(),
           rows,
@@ -84,12 +85,12 @@ final class AttentionForward {
       int rows = shape.rows(block);
       int at = block * chunks * AREA;
       long key = shape.packed(sample, block * SIZE, 1, head);
-      HeadBlocks.load(qkv, key, stride, rows, shape.headSize(), 1, keys, at);
+      HeadBlocks.load(qkv, shape.type(), key, stride, rows, shape.headSize(), 1, keys, at);
       for (int chunk = 0; chunk < chunks; chunk++) {
         HeadBlocks.transpose(keys, at + chunk * AREA);
       }
       long value = shape.packed(sample, block * SIZE, 2, head);
-      HeadBlocks.load(qkv, value, stride, rows, shape.headSize(), 1, values, at);
+      HeadBlocks.load(qkv, shape.type(), value, stride, rows, shape.headSize(), 1, values, at);
     }
   }
 
@@ -234,7 +235,8 @@ final class AttentionForward {
             outputs,
             chunk * AREA + r * SIZE,
             out,
-            to + chunk * SIZE * 4L,
+            shape.type(),
+            to + (long) chunk * SIZE * shape.type().bytes(),
             HeadBlocks.columns(shape.headSize(), chunk),
             factor);
       }

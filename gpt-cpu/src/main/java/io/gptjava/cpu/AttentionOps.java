@@ -1,5 +1,6 @@
 package io.gptjava.cpu;
 
+import io.gptjava.core.DType;
 import io.gptjava.core.Dropout;
 import io.gptjava.core.HostStepControl;
 import io.gptjava.core.Tensor;
@@ -13,10 +14,12 @@ final class AttentionOps {
   private final AttentionForward[] forward;
   private final AttentionBackward[] backward;
   private final CachedAttention[] cached;
+  private final RowScratch scratch;
 
-  AttentionOps(WorkerPool pool, HostStepControl control) {
+  AttentionOps(WorkerPool pool, HostStepControl control, RowScratch scratch) {
     this.pool = pool;
     this.control = control;
+    this.scratch = scratch;
     masks = DropoutMask.forWorkers(pool);
     forward = new AttentionForward[pool.threads()];
     backward = new AttentionBackward[pool.threads()];
@@ -24,7 +27,7 @@ final class AttentionOps {
     for (int i = 0; i < masks.length; i++) {
       forward[i] = new AttentionForward(masks[i]);
       backward[i] = new AttentionBackward(masks[i]);
-      cached[i] = new CachedAttention();
+      cached[i] = new CachedAttention(scratch, i);
     }
   }
 
@@ -37,8 +40,8 @@ final class AttentionOps {
       Tensor logSumExp) {
     AttentionShape shape = AttentionShape.of(qkv, firstVisibleOrNull, heads);
     long rows = (long) shape.batch() * shape.sequence();
-    MemorySegment in = Operands.floats("qkv", qkv, rows * 3 * shape.width());
-    MemorySegment y = Operands.floats("out", out, rows, shape.width());
+    MemorySegment in = Operands.vector("qkv", qkv, shape.type(), rows * 3 * shape.width());
+    MemorySegment y = Operands.matrix("out", out, shape.type(), rows, shape.width());
     MemorySegment sums = Operands.floats("logSumExp", logSumExp, rows * heads);
     DropoutMask.begin(masks, dropout, control);
     // A query's result does not depend on which task it is in, so the split may follow the threads.
@@ -74,11 +77,11 @@ final class AttentionOps {
     AttentionShape shape = AttentionShape.of(qkv, firstVisibleOrNull, heads);
     long rows = (long) shape.batch() * shape.sequence();
     int width = shape.width();
-    MemorySegment dy = Operands.floats("dOut", dOut, rows, width);
-    MemorySegment in = Operands.floats("qkv", qkv, rows, 3L * width);
-    MemorySegment y = Operands.floats("out", out, rows, width);
+    MemorySegment dy = Operands.matrix("dOut", dOut, shape.type(), rows, width);
+    MemorySegment in = Operands.matrix("qkv", qkv, shape.type(), rows, 3L * width);
+    MemorySegment y = Operands.matrix("out", out, shape.type(), rows, width);
     MemorySegment sums = Operands.floats("logSumExp", logSumExp, rows * heads);
-    MemorySegment dIn = Operands.floats("dQkv", dQkv, rows, 3L * width);
+    MemorySegment dIn = Operands.matrix("dQkv", dQkv, shape.type(), rows, 3L * width);
     DropoutMask.begin(masks, dropout, control);
     pool.run(
         shape.batch() * heads,
@@ -99,14 +102,19 @@ final class AttentionOps {
     int capacity = (int) keyCache.size(2);
     long cacheRows = (long) shape.batch() * heads * capacity;
     long rows = (long) shape.batch() * shape.sequence();
-    MemorySegment in = Operands.floats("qkv", qkv, rows, 3L * shape.width());
-    MemorySegment keys = Operands.floats("keyCache", keyCache, cacheRows, shape.headSize());
-    MemorySegment values = Operands.floats("valueCache", valueCache, cacheRows, shape.headSize());
-    MemorySegment y = Operands.floats("out", out, rows, shape.width());
+    MemorySegment in = Operands.matrix("qkv", qkv, shape.type(), rows, 3L * shape.width());
+    MemorySegment keys =
+        Operands.matrix("keyCache", keyCache, shape.type(), cacheRows, shape.headSize());
+    MemorySegment values =
+        Operands.matrix("valueCache", valueCache, shape.type(), cacheRows, shape.headSize());
+    MemorySegment y = Operands.matrix("out", out, shape.type(), rows, shape.width());
     Operands.require(
         firstPosition >= 0 && firstPosition + (long) shape.sequence() <= capacity,
         "keyCache",
         keyCache);
+    if (shape.type() == DType.BF16) {
+      scratch.reserve((long) capacity * shape.headSize());
+    }
     pool.run(
         shape.batch() * heads,
         (task, worker) ->

@@ -2,6 +2,7 @@ package io.gptjava.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import io.gptjava.core.DType;
 import io.gptjava.core.Tensor;
 import java.lang.foreign.MemorySegment;
 
@@ -12,9 +13,11 @@ import java.lang.foreign.MemorySegment;
  * @param sequence T
  * @param width C
  * @param heads NH
+ * @param type of the tensors: F32 or BF16
  * @param firstVisible (B, T) first key that a query sees, or null for 0
  */
-record AttentionShape(int batch, int sequence, int width, int heads, MemorySegment firstVisible) {
+record AttentionShape(
+    int batch, int sequence, int width, int heads, DType type, MemorySegment firstVisible) {
 
   static AttentionShape of(Tensor qkv, Tensor firstVisibleOrNull, int heads) {
     Operands.require(qkv.rank() == 3 && heads > 0 && qkv.size(2) % (3L * heads) == 0, "qkv", qkv);
@@ -31,7 +34,8 @@ record AttentionShape(int batch, int sequence, int width, int heads, MemorySegme
         }
       }
     }
-    return new AttentionShape(batch, sequence, (int) (qkv.size(2) / 3), heads, first);
+    DType type = Operands.type("qkv", qkv);
+    return new AttentionShape(batch, sequence, (int) (qkv.size(2) / 3), heads, type, first);
   }
 
   /** HS. */
@@ -62,22 +66,23 @@ record AttentionShape(int batch, int sequence, int width, int heads, MemorySegme
   /** Byte offset of query (third 0), key (1) or value (2) of a position in (B, T, 3C). */
   long packed(int sample, int position, int third, int head) {
     long row = (long) sample * sequence + position;
-    return 4 * ((row * 3 + third) * width + (long) head * headSize());
+    return type.bytes() * ((row * 3 + third) * width + (long) head * headSize());
   }
 
   /** Bytes between positions of (B, T, 3C). */
   long packedStride() {
-    return 12L * width;
+    return 3L * type.bytes() * width;
   }
 
   /** Byte offset of a position's head in (B, T, C). */
   long plain(int sample, int position, int head) {
-    return 4 * (((long) sample * sequence + position) * width + (long) head * headSize());
+    return type.bytes()
+        * (((long) sample * sequence + position) * width + (long) head * headSize());
   }
 
   /** Bytes between positions of (B, T, C). */
   long plainStride() {
-    return 4L * width;
+    return (long) type.bytes() * width;
   }
 
   /** Byte offset in (B, NH, T). */

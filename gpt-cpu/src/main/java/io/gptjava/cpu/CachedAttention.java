@@ -2,6 +2,7 @@ package io.gptjava.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
+import io.gptjava.core.DType;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
@@ -10,8 +11,15 @@ import jdk.incubator.vector.VectorMask;
 final class CachedAttention {
   private static final int STEP = Vectors.F.length();
 
+  private final RowScratch scratch;
+  private final int worker;
   private float[] query = new float[0];
   private float[] weights = new float[0];
+
+  CachedAttention(RowScratch scratch, int worker) {
+    this.scratch = scratch;
+    this.worker = worker;
+  }
 
   /** Appends the head's new keys and values, then attends from each new position. */
   void run(
@@ -27,11 +35,16 @@ final class CachedAttention {
     int size = shape.headSize();
     query = HeadBlocks.room(query, size);
     weights = HeadBlocks.room(weights, capacity + STEP);
-    long cache = ((long) sample * shape.heads() + head) * capacity * size * 4;
+    long rowBytes = (long) size * shape.type().bytes();
+    long cache = ((long) sample * shape.heads() + head) * capacity * rowBytes;
     for (int t = 0; t < shape.sequence(); t++) {
-      long at = cache + (firstPosition + t) * size * 4L;
-      MemorySegment.copy(qkv, shape.packed(sample, t, 1, head), keys, at, size * 4L);
-      MemorySegment.copy(qkv, shape.packed(sample, t, 2, head), values, at, size * 4L);
+      long at = cache + (firstPosition + t) * rowBytes;
+      MemorySegment.copy(qkv, shape.packed(sample, t, 1, head), keys, at, rowBytes);
+      MemorySegment.copy(qkv, shape.packed(sample, t, 2, head), values, at, rowBytes);
+    }
+    if (shape.type() == DType.BF16) {
+      attendHalves(shape, qkv, keys, values, cache, firstPosition, out, sample, head);
+      return;
     }
     for (int t = 0; t < shape.sequence(); t++) {
       int visible = firstPosition + t + 1;
@@ -42,6 +55,34 @@ final class CachedAttention {
       scores(keys, cache, visible, size);
       float sum = softmax(visible);
       blend(values, cache, visible, size, 1 / sum, out, shape.plain(sample, t, head));
+    }
+  }
+
+  /** The head's keys and values become floats first, once for all new positions. */
+  private void attendHalves(
+      AttentionShape shape,
+      MemorySegment qkv,
+      MemorySegment keys,
+      MemorySegment values,
+      long cache,
+      int firstPosition,
+      MemorySegment out,
+      int sample,
+      int head) {
+    int size = shape.headSize();
+    MemorySegment wideKeys = scratch.row(worker, 0);
+    MemorySegment wideValues = scratch.row(worker, 1);
+    MemorySegment row = scratch.row(worker, 2);
+    int seen = (firstPosition + shape.sequence()) * size;
+    Bfloat16.widen(keys, cache, wideKeys, 0, seen);
+    Bfloat16.widen(values, cache, wideValues, 0, seen);
+    for (int t = 0; t < shape.sequence(); t++) {
+      int visible = firstPosition + t + 1;
+      HalfRow.load(qkv, shape.packed(sample, t, 0, head), size, shape.scale(), query, 0);
+      scores(wideKeys, 0, visible, size);
+      float sum = softmax(visible);
+      blend(wideValues, 0, visible, size, 1 / sum, row, 0);
+      Bfloat16.narrow(row, 0, out, shape.plain(sample, t, head), size);
     }
   }
 

@@ -1,9 +1,9 @@
 package io.gptjava.cpu;
 
+import io.gptjava.core.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 /**
  * Sums of a matrix's columns, the gradient of a bias, taken from the panels that a product has just
@@ -76,7 +76,7 @@ final class ColumnSum {
   /**
    * Writes or adds the sums of a matrix's columns as it lies in memory.
    *
-   * @param matrix rows {@code leading} floats apart
+   * @param matrix not transposed
    * @param terms rows
    * @param from first column
    * @param end after the last column
@@ -84,30 +84,60 @@ final class ColumnSum {
    * @param onto whether to add to {@code out}
    */
   static void add(
-      MemorySegment matrix,
-      long leading,
-      int terms,
-      int from,
-      int end,
-      MemorySegment out,
-      boolean onto) {
-    for (int j = from; j < end; j += L) {
-      VectorMask<Float> inside = Vectors.F.indexInRange(j, end);
-      FloatVector total = FloatVector.zero(Vectors.F);
-      for (int block = 0; block < terms; block += BLOCK) {
-        FloatVector sum = FloatVector.zero(Vectors.F);
-        for (int p = block; p < Math.min(terms, block + BLOCK); p++) {
-          sum = sum.add(load(matrix, (p * leading + j) * Float.BYTES, inside));
-        }
-        total = total.add(sum);
-      }
+      GemmOperand matrix, int terms, int from, int end, MemorySegment out, boolean onto) {
+    boolean halves = matrix.type() == DType.BF16;
+    int j = from;
+    for (; j + L <= end; j += L) {
       long at = (long) j * Float.BYTES;
-      FloatVector result = onto ? total.add(load(out, at, inside)) : total;
-      result.intoMemorySegment(out, at, Vectors.NATIVE, inside);
+      if (halves) {
+        halves(matrix, terms, j, out, at, onto);
+      } else {
+        floats(matrix, terms, j, out, at, onto);
+      }
+    }
+    for (; j < end; j++) {
+      last(matrix, terms, j, out, (long) j * Float.BYTES, onto);
     }
   }
 
-  private static FloatVector load(MemorySegment from, long at, VectorMask<Float> inside) {
-    return FloatVector.fromMemorySegment(Vectors.F, from, at, Vectors.NATIVE, inside);
+  private static void floats(
+      GemmOperand matrix, int terms, int column, MemorySegment out, long to, boolean onto) {
+    FloatVector total = FloatVector.zero(Vectors.F);
+    for (int block = 0; block < terms; block += BLOCK) {
+      FloatVector sum = FloatVector.zero(Vectors.F);
+      for (int p = block; p < Math.min(terms, block + BLOCK); p++) {
+        sum = sum.add(Vectors.load(matrix.data(), matrix.offset(p, column)));
+      }
+      total = total.add(sum);
+    }
+    Vectors.store(onto ? total.add(Vectors.load(out, to)) : total, out, to);
+  }
+
+  private static void halves(
+      GemmOperand matrix, int terms, int column, MemorySegment out, long to, boolean onto) {
+    FloatVector total = FloatVector.zero(Vectors.F);
+    for (int block = 0; block < terms; block += BLOCK) {
+      FloatVector sum = FloatVector.zero(Vectors.F);
+      for (int p = block; p < Math.min(terms, block + BLOCK); p++) {
+        sum = sum.add(Bfloat16.load(matrix.data(), matrix.offset(p, column)));
+      }
+      total = total.add(sum);
+    }
+    Vectors.store(onto ? total.add(Vectors.load(out, to)) : total, out, to);
+  }
+
+  /** A column that fills no vector. */
+  private static void last(
+      GemmOperand matrix, int terms, int column, MemorySegment out, long to, boolean onto) {
+    float total = 0;
+    for (int block = 0; block < terms; block += BLOCK) {
+      float sum = 0;
+      for (int p = block; p < Math.min(terms, block + BLOCK); p++) {
+        sum += matrix.get(p, column);
+      }
+      total += sum;
+    }
+    float before = onto ? out.get(ValueLayout.JAVA_FLOAT, to) : 0;
+    out.set(ValueLayout.JAVA_FLOAT, to, total + before);
   }
 }

@@ -37,7 +37,7 @@ final class Conversion {
     MemorySegment.copy(from, ValueLayout.JAVA_SHORT, index * 2, halves, 0, n);
     if (source == DType.BF16) {
       for (int i = 0; i < n; i++) {
-        floats[i] = Float.intBitsToFloat(halves[i] << 16);
+        floats[i] = Bfloat16.widen(halves[i]);
       }
     } else {
       for (int i = 0; i < n; i++) {
@@ -53,7 +53,7 @@ final class Conversion {
     }
     if (target == DType.BF16) {
       for (int i = 0; i < n; i++) {
-        halves[i] = bfloat16(floats[i]);
+        halves[i] = Bfloat16.narrow(floats[i]);
       }
     } else {
       for (int i = 0; i < n; i++) {
@@ -65,13 +65,6 @@ final class Conversion {
 
   /** The 16 bits of a value rounded to nearest even. */
   static short round(float value, DType dtype) {
-    return dtype == DType.BF16 ? bfloat16(value) : Float.floatToFloat16(value);
-  }
-
-  private static short bfloat16(float value) {
-    int bits = Float.floatToRawIntBits(value);
-    int rounded = bits + 0x7FFF + (bits >>> 16 & 1);
-    int quiet = bits | 0x400000; // a NaN keeps its sign and stays a NaN
-    return (short) ((value != value ? quiet : rounded) >>> 16);
+    return dtype == DType.BF16 ? Bfloat16.narrow(value) : Float.floatToFloat16(value);
   }
 }

@@ -30,7 +30,7 @@ public final class CpuBackendProvider implements BackendProvider {
     int wanted = options.threads();
     int threads = wanted > 0 ? wanted : Runtime.getRuntime().availableProcessors();
     if (options.cpuMatmul() == BackendOptions.CpuMatmul.VECTOR) {
-      return new CpuBackend(threads);
+      return new CpuBackend(threads, () -> OneDnnSupport.look(options.cache()));
     }
     OneDnnSupport support = OneDnnSupport.look(options.cache());
     return new CpuBackend(

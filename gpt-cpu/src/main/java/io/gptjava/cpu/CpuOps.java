@@ -8,7 +8,7 @@ import io.gptjava.core.Ops;
 import io.gptjava.core.OptimizerState;
 import io.gptjava.core.Tensor;
 
-/** {@link Ops} on the CPU: each group of ops in a class of its own. */
+/** {@link Ops} on the CPU, in fp32 and bf16: each group of ops in a class of its own. */
 final class CpuOps implements Ops {
   private final EmbeddingOps embedding;
   private final NormOps norm;
@@ -19,14 +19,14 @@ final class CpuOps implements Ops {
   private final OptimizerOps optimizer;
   private final HostStepControl control;
 
-  /** The product has two users, which never run at once. */
-  CpuOps(WorkerPool pool, HostStepControl control, MatrixProduct gemm) {
-    embedding = new EmbeddingOps(pool, control);
-    norm = new NormOps(pool, control);
-    linear = new LinearOps(pool, gemm);
-    elementwise = new ElementwiseOps(pool);
-    attention = new AttentionOps(pool, control);
-    head = new HeadOps(pool, control, gemm);
+  /** Product and scratch have many users, which never run at once. */
+  CpuOps(WorkerPool pool, HostStepControl control, RowScratch scratch, MatrixProduct gemm) {
+    embedding = new EmbeddingOps(pool, control, scratch);
+    norm = new NormOps(pool, control, scratch);
+    linear = new LinearOps(pool, scratch, gemm);
+    elementwise = new ElementwiseOps(pool, scratch);
+    attention = new AttentionOps(pool, control, scratch);
+    head = new HeadOps(pool, control, scratch, gemm);
     optimizer = new OptimizerOps(pool, control);
     this.control = control;
   }
@@ -239,11 +239,11 @@ final class CpuOps implements Ops {
     if (compute == null || control.skipped()) {
       return;
     }
-    if (settings.stochasticRounding() && compute.dtype() == DType.BF16) {
+    if (compute.dtype() != DType.BF16) {
+      elementwise.cast(state.parameters(), compute);
+    } else if (settings.stochasticRounding()) {
       long updates = control.read().updates();
       roundStochastically(state.parameters(), compute, control.inputs().seed(), updates);
-    } else {
-      elementwise.cast(state.parameters(), compute);
     }
   }
 

@@ -18,6 +18,9 @@ final class DropoutMask {
 
   private static final int TILE_BLOCKS = 32;
 
+  /** Takes the sign's copies away: the compiler has no instruction for extension with zeros. */
+  private static final int LANE = 0xFFFF;
+
   private final VectorPhilox philox = new VectorPhilox();
   private final long[] planes = new long[2 * TILE_BLOCKS];
   private final long[] tileLanes = new long[TILE_LONGS];
@@ -119,7 +122,8 @@ final class DropoutMask {
       VectorMask<Float> keep =
           LongVector.fromArray(Vectors.L_HALF, source, i >>> 2)
               .reinterpretAsShorts()
-              .convertShape(VectorOperators.ZERO_EXTEND_S2I, Vectors.I, 0)
+              .convertShape(VectorOperators.S2I, Vectors.I, 0)
+              .lanewise(VectorOperators.AND, LANE)
               .compare(VectorOperators.GE, threshold)
               .cast(Vectors.F);
       dropped.blend(kept, keep).intoArray(out, at + i);

@@ -20,10 +20,12 @@ final class ElementwiseOps {
 
   private final WorkerPool pool;
   private final Conversion[] conversions;
+  private final RowScratch scratch;
   private final StochasticRows[] stochastic;
 
-  ElementwiseOps(WorkerPool pool) {
+  ElementwiseOps(WorkerPool pool, RowScratch scratch) {
     this.pool = pool;
+    this.scratch = scratch;
     conversions = new Conversion[pool.threads()];
     stochastic = new StochasticRows[pool.threads()];
     for (int i = 0; i < conversions.length; i++) {
@@ -34,8 +36,18 @@ final class ElementwiseOps {
 
   void gelu(Tensor x, Tensor out) {
     long count = x.count();
-    MemorySegment in = Operands.floats("x", x, count);
-    MemorySegment y = Operands.floats("out", out, count);
+    DType type = Operands.type("x", x);
+    MemorySegment in = Operands.vector("x", x, type, count);
+    MemorySegment y = Operands.vector("out", out, type, count);
+    if (type == DType.BF16) {
+      scratch.reserve(HalfGelu.BLOCK);
+      pool.run(
+          tasks(count, CHUNK),
+          (task, worker) ->
+              HalfGelu.forward(
+                  in, y, (long) task * CHUNK, length(task, count), scratch.row(worker, 0)));
+      return;
+    }
     pool.run(
         tasks(count, CHUNK),
         (task, worker) -> gelu(in, y, (long) task * CHUNK * 4, length(task, count)));
@@ -56,9 +68,25 @@ final class ElementwiseOps {
 
   void geluBackward(Tensor x, Tensor dOut, Tensor dX) {
     long count = x.count();
-    MemorySegment in = Operands.floats("x", x, count);
-    MemorySegment dy = Operands.floats("dOut", dOut, count);
-    MemorySegment dx = Operands.floats("dX", dX, count);
+    DType type = Operands.type("x", x);
+    MemorySegment in = Operands.vector("x", x, type, count);
+    MemorySegment dy = Operands.vector("dOut", dOut, type, count);
+    MemorySegment dx = Operands.vector("dX", dX, type, count);
+    if (type == DType.BF16) {
+      scratch.reserve(HalfGelu.BLOCK);
+      pool.run(
+          tasks(count, CHUNK),
+          (task, worker) ->
+              HalfGelu.backward(
+                  in,
+                  dy,
+                  dx,
+                  (long) task * CHUNK,
+                  length(task, count),
+                  scratch.row(worker, 0),
+                  scratch.row(worker, 1)));
+      return;
+    }
     pool.run(
         tasks(count, CHUNK),
         (task, worker) -> geluBackward(in, dy, dx, (long) task * CHUNK * 4, length(task, count)));
@@ -85,8 +113,22 @@ final class ElementwiseOps {
   void softmax(Tensor x, Tensor out) {
     long rows = x.rows();
     int width = (int) x.size(-1);
-    MemorySegment in = Operands.floats("x", x, rows, width);
-    MemorySegment y = Operands.floats("out", out, rows, width);
+    DType type = Operands.type("x", x);
+    MemorySegment in = Operands.matrix("x", x, type, rows, width);
+    MemorySegment y = Operands.matrix("out", out, type, rows, width);
+    if (type == DType.BF16) {
+      scratch.reserve(width);
+      pool.run(
+          Math.toIntExact(rows),
+          (row, worker) -> {
+            long at = (long) row * width * Bfloat16.BYTES;
+            MemorySegment own = scratch.row(worker, 0);
+            Bfloat16.widen(in, at, own, 0, width);
+            softmaxRow(own, own, 0, width);
+            Bfloat16.narrow(own, 0, y, at, width);
+          });
+      return;
+    }
     pool.run(
         Math.toIntExact(rows), (row, worker) -> softmaxRow(in, y, (long) row * width * 4, width));
   }
@@ -121,9 +163,25 @@ final class ElementwiseOps {
   void softmaxBackward(Tensor out, Tensor dOut, Tensor dX) {
     long rows = out.rows();
     int width = (int) out.size(-1);
-    MemorySegment y = Operands.floats("out", out, rows, width);
-    MemorySegment dy = Operands.floats("dOut", dOut, rows, width);
-    MemorySegment dx = Operands.floats("dX", dX, rows, width);
+    DType type = Operands.type("out", out);
+    MemorySegment y = Operands.matrix("out", out, type, rows, width);
+    MemorySegment dy = Operands.matrix("dOut", dOut, type, rows, width);
+    MemorySegment dx = Operands.matrix("dX", dX, type, rows, width);
+    if (type == DType.BF16) {
+      scratch.reserve(width);
+      pool.run(
+          Math.toIntExact(rows),
+          (row, worker) -> {
+            long at = (long) row * width * Bfloat16.BYTES;
+            MemorySegment own = scratch.row(worker, 0);
+            MemorySegment slope = scratch.row(worker, 1);
+            Bfloat16.widen(y, at, own, 0, width);
+            Bfloat16.widen(dy, at, slope, 0, width);
+            softmaxBackwardRow(own, slope, slope, 0, width);
+            Bfloat16.narrow(slope, 0, dx, at, width);
+          });
+      return;
+    }
     pool.run(
         Math.toIntExact(rows),
         (row, worker) -> softmaxBackwardRow(y, dy, dx, (long) row * width * 4, width));

@@ -3,6 +3,7 @@ package io.gptjava.cpu;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import io.gptjava.core.DType;
 import io.gptjava.core.Dropout;
 import io.gptjava.core.HostStepControl;
 import io.gptjava.core.Tensor;
@@ -22,10 +23,12 @@ final class EmbeddingOps {
   private final WorkerPool pool;
   private final HostStepControl control;
   private final DropoutMask[] masks;
+  private final RowScratch scratch;
 
-  EmbeddingOps(WorkerPool pool, HostStepControl control) {
+  EmbeddingOps(WorkerPool pool, HostStepControl control, RowScratch scratch) {
     this.pool = pool;
     this.control = control;
+    this.scratch = scratch;
     masks = DropoutMask.forWorkers(pool);
   }
 
@@ -35,14 +38,16 @@ final class EmbeddingOps {
     int sequence = (int) tokens.size(-1);
     int width = (int) wte.size(-1);
     MemorySegment ids = Operands.ints("tokens", tokens, rows);
-    MemorySegment token = Operands.floats("wte", wte, wte.rows(), width);
-    MemorySegment position = Operands.floats("wpe", wpe, wpe.rows(), width);
-    MemorySegment y = Operands.floats("out", out, rows, width);
+    DType type = Operands.type("wte", wte);
+    MemorySegment token = Operands.matrix("wte", wte, type, wte.rows(), width);
+    MemorySegment position = Operands.matrix("wpe", wpe, type, wpe.rows(), width);
+    MemorySegment y = Operands.matrix("out", out, type, rows, width);
     Operands.require(
         firstPosition >= 0 && firstPosition + (long) sequence <= wpe.rows(), "wpe", wpe);
     checkIds(ids, rows, wte);
     DropoutMask.begin(masks, dropout, control);
     long firstElement = (long) control.firstSample() * sequence * width;
+    scratch.reserve(type == DType.BF16 ? width : 0);
     pool.run(
         Math.toIntExact((rows + TASK_ROWS - 1) / TASK_ROWS),
         (task, worker) -> {
@@ -50,14 +55,44 @@ final class EmbeddingOps {
           for (long row = (long) task * TASK_ROWS; row < end; row++) {
             long id = ids.getAtIndex(JAVA_INT, row);
             long place = firstPosition + row % sequence;
+            long element = firstElement + row * width;
+            if (type == DType.BF16) {
+              addHalves(token, id, position, place, y, row, width, element, worker);
+              continue;
+            }
             long at = row * width * 4;
             add(token, id * width * 4, position, place * width * 4, y, at, width);
-            if (masks[worker].active()) {
-              int first = masks[worker].row(firstElement + row * width, width);
-              scale(y, at, masks[worker].factors(), first, width);
-            }
+            drop(y, at, width, element, worker);
           }
         });
+  }
+
+  private void addHalves(
+      MemorySegment tokens,
+      long token,
+      MemorySegment positions,
+      long position,
+      MemorySegment out,
+      long row,
+      int width,
+      long element,
+      int worker) {
+    MemorySegment a = scratch.row(worker, 0);
+    MemorySegment b = scratch.row(worker, 1);
+    MemorySegment sum = scratch.row(worker, 2);
+    long bytes = (long) width * Bfloat16.BYTES;
+    Bfloat16.widen(tokens, token * bytes, a, 0, width);
+    Bfloat16.widen(positions, position * bytes, b, 0, width);
+    add(a, 0, b, 0, sum, 0, width);
+    drop(sum, 0, width, element, worker);
+    Bfloat16.narrow(sum, 0, out, row * bytes, width);
+  }
+
+  private void drop(MemorySegment y, long at, int width, long element, int worker) {
+    if (masks[worker].active()) {
+      int first = masks[worker].row(element, width);
+      scale(y, at, masks[worker].factors(), first, width);
+    }
   }
 
   void embeddingBackward(
@@ -73,7 +108,8 @@ final class EmbeddingOps {
     int sequence = (int) tokens.size(-1);
     int width = (int) dWte.size(-1);
     MemorySegment ids = Operands.ints("tokens", tokens, rows);
-    MemorySegment dy = Operands.floats("dOut", dOut, rows, width);
+    DType type = Operands.type("dOut", dOut);
+    MemorySegment dy = Operands.matrix("dOut", dOut, type, rows, width);
     MemorySegment dToken = Operands.floats("dWte", dWte, dWte.rows(), width);
     MemorySegment dPosition = Operands.floats("dWpe", dWpe, dWpe.rows(), width);
     Operands.require(sequence <= dWpe.rows(), "dWpe", dWpe);
@@ -86,6 +122,7 @@ final class EmbeddingOps {
     }
     DropoutMask.begin(masks, dropout, control);
     long firstElement = (long) control.firstSample() * sequence * width;
+    scratch.reserve(type == DType.BF16 ? TASK_COLUMNS : 0);
     pool.run(
         (width + TASK_COLUMNS - 1) / TASK_COLUMNS,
         (task, worker) -> {
@@ -93,16 +130,23 @@ final class EmbeddingOps {
           int columns = Math.min(TASK_COLUMNS, width - column);
           DropoutMask mask = masks[worker];
           for (long row = 0; row < rows; row++) {
-            long at = (row * width + column) * 4;
+            long element = row * width + column;
+            MemorySegment from = dy;
+            long at = element * 4;
+            if (type == DType.BF16) {
+              from = scratch.row(worker, 0);
+              at = 0;
+              Bfloat16.widen(dy, element * Bfloat16.BYTES, from, 0, columns);
+            }
             long tokenAt = ((long) ids.getAtIndex(JAVA_INT, row) * width + column) * 4;
             long positionAt = (row % sequence * width + column) * 4;
             if (mask.active()) {
-              int first = mask.row(firstElement + row * width + column, columns);
+              int first = mask.row(firstElement + element, columns);
               scatter(
-                  dy, at, mask.factors(), first, dToken, tokenAt, dPosition, positionAt, columns);
+                  from, at, mask.factors(), first, dToken, tokenAt, dPosition, positionAt, columns);
             } else {
-              accumulate(dy, at, dToken, tokenAt, columns);
-              accumulate(dy, at, dPosition, positionAt, columns);
+              accumulate(from, at, dToken, tokenAt, columns);
+              accumulate(from, at, dPosition, positionAt, columns);
             }
           }
         });

@@ -1,12 +1,14 @@
 package io.gptjava.cpu;
 
+import io.gptjava.core.DType;
 import java.lang.foreign.MemorySegment;
 
 /**
  * Single-precision matrix product {@code C = A · B} on native memory, after Goto and van de Geijn
- * (2008). The threads pack a block of A into panels that they share. Then each takes columns of C
- * at a time: slice by slice it packs its columns of B into its own second-level cache, multiplies
- * all panels of A with them into a tile on the heap, and copies the finished tile out.
+ * (2008); factors in bf16 become floats as they are packed. The threads pack a block of A into
+ * panels that they share. Then each takes columns of C at a time: slice by slice it packs its
+ * columns of B into its own second-level cache, multiplies all panels of A with them into a tile on
+ * the heap, and copies the finished tile out.
  *
  * <p>Each element sums its terms in one fixed order, whatever the number of threads and the block's
  * place, so results are the same bits for any number of threads. Scratch is one array, allocated at
@@ -82,6 +84,7 @@ final class Gemm implements MatrixProduct {
       int m,
       int n,
       int k,
+      DType outType,
       MemorySegment out,
       long leading,
       boolean accumulate,
@@ -89,6 +92,7 @@ final class Gemm implements MatrixProduct {
       MemorySegment biasOrNull,
       MemorySegment preActivationOrNull,
       MemorySegment columnSumsOrNull) {
+    assert outType == DType.F32 : outType;
     this.a = a;
     this.b = b;
     this.n = n;

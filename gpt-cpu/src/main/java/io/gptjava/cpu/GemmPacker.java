@@ -1,5 +1,6 @@
 package io.gptjava.cpu;
 
+import io.gptjava.core.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -101,9 +102,7 @@ final class GemmPacker {
     }
     if (a.transposed()) {
       for (int p = 0; p < terms; p++) {
-        long source = ((term + p) * a.leading() + row) * Float.BYTES;
-        MemorySegment.copy(
-            a.data(), ValueLayout.JAVA_FLOAT, source, packed, staging + p * stride, rows);
+        copy(a, a.offset(term + p, row), packed, staging + p * stride, rows);
       }
     } else {
       transpose(a, row, rows, term, terms, packed, staging, stride);
@@ -137,8 +136,16 @@ final class GemmPacker {
       return;
     }
     for (int p = 0; p < terms; p++) {
-      long source = ((term + p) * b.leading() + column) * Float.BYTES;
+      long source = b.offset(term + p, column);
       int target = to + p * GemmKernel.COLUMNS;
+      if (b.type() == DType.BF16) {
+        for (int j = 0; j < columns; j += GemmKernel.COLUMNS) {
+          int count = Math.min(GemmKernel.COLUMNS, columns - j);
+          copy(b, source + (long) j * Bfloat16.BYTES, packed, target, count);
+          target += PANEL_B;
+        }
+        continue;
+      }
       for (int panel = 0; panel < whole; panel++) {
         for (int j = 0; j < GemmKernel.COLUMNS; j += L) {
           FloatVector.fromMemorySegment(Vectors.F, b.data(), source, ORDER)
@@ -150,6 +157,14 @@ final class GemmPacker {
       if (rest > 0) {
         MemorySegment.copy(b.data(), ValueLayout.JAVA_FLOAT, source, packed, target, rest);
       }
+    }
+  }
+
+  private static void copy(GemmOperand from, long source, float[] packed, int to, int count) {
+    if (from.type() == DType.BF16) {
+      Bfloat16.widen(from.data(), source, packed, to, count);
+    } else {
+      MemorySegment.copy(from.data(), ValueLayout.JAVA_FLOAT, source, packed, to, count);
     }
   }
 
@@ -166,7 +181,8 @@ final class GemmPacker {
     int size = BlockTranspose.SIZE;
     long rowBytes = matrix.leading() * Float.BYTES;
     int blockTerms = terms / size * size;
-    int blockLines = BlockTranspose.AVAILABLE ? lines / size * size : 0;
+    boolean blocks = BlockTranspose.AVAILABLE && matrix.type() == DType.F32;
+    int blockLines = blocks ? lines / size * size : 0;
     for (int r = 0; r < blockLines; r += size) {
       for (int p = 0; p < blockTerms; p += size) {
         long source = (line + r) * rowBytes + (long) (term + p) * Float.BYTES;
@@ -174,10 +190,9 @@ final class GemmPacker {
       }
     }
     for (int r = 0; r < lines; r++) {
-      long source = (line + r) * rowBytes + (long) term * Float.BYTES;
+      int target = to + r;
       for (int p = r < blockLines ? blockTerms : 0; p < terms; p++) {
-        packed[to + p * stride + r] =
-            matrix.data().get(ValueLayout.JAVA_FLOAT, source + (long) p * Float.BYTES);
+        packed[target + p * stride] = matrix.get(line + r, term + p);
       }
     }
   }

@@ -2,6 +2,7 @@ package io.gptjava.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
+import io.gptjava.core.DType;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
@@ -40,11 +41,13 @@ final class HeadBlocks {
    * Loads up to 64 rows into the chunks of one block, times a factor; the rest become 0, because a
    * weight of 0 does not silence what an earlier call may have left there, a NaN for one.
    *
+   * @param type of the tensor
    * @param from byte offset of the first row's first element of the head
    * @param stride bytes between rows
    */
   static void load(
       MemorySegment segment,
+      DType type,
       long from,
       long stride,
       int rows,
@@ -55,8 +58,13 @@ final class HeadBlocks {
     for (int chunk = 0; chunk * SIZE < headSize; chunk++) {
       int block = at + chunk * BlockProduct.AREA;
       int columns = columns(headSize, chunk);
-      long first = from + chunk * SIZE * 4L;
-      if (columns == SIZE) {
+      long first = from + (long) chunk * SIZE * type.bytes();
+      if (type == DType.BF16) {
+        for (int r = 0; r < rows; r++) {
+          int row = block + r * SIZE;
+          HalfRow.load(segment, first + r * stride, columns, factor, blocks, row);
+        }
+      } else if (columns == SIZE) {
         loadFull(segment, first, stride, rows, factor, blocks, block);
       } else {
         for (int r = 0; r < rows; r++) {
@@ -101,6 +109,7 @@ final class HeadBlocks {
       float[] blocks,
       int at,
       MemorySegment segment,
+      DType type,
       long from,
       long stride,
       int rows,
@@ -112,7 +121,8 @@ final class HeadBlocks {
             blocks,
             at + chunk * BlockProduct.AREA + r * SIZE,
             segment,
-            from + r * stride + chunk * SIZE * 4L,
+            type,
+            from + r * stride + (long) chunk * SIZE * type.bytes(),
             columns(headSize, chunk),
             factor);
       }
@@ -121,7 +131,11 @@ final class HeadBlocks {
 
   /** Stores one row of a chunk times a factor. */
   static void storeRow(
-      float[] row, int at, MemorySegment segment, long to, int columns, float factor) {
+      float[] row, int at, MemorySegment segment, DType type, long to, int columns, float factor) {
+    if (type == DType.BF16) {
+      HalfRow.store(row, at, segment, to, columns, factor);
+      return;
+    }
     int bound = Vectors.F.loopBound(columns);
     for (int c = 0; c < bound; c += STEP) {
       Vectors.store(

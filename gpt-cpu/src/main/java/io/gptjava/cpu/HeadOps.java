@@ -6,7 +6,10 @@ import io.gptjava.core.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Output head and cross-entropy over row chunks. */
+/**
+ * Output head and cross-entropy over row chunks. Logits are fp32 in every precision; their
+ * gradients take their place, in bf16 each row of them at the beginning of its logits' row.
+ */
 final class HeadOps {
   /** Rows of logits begin on cache lines: their stride is a multiple of this many floats. */
   private static final int ROW_FLOATS = 16;
@@ -19,6 +22,7 @@ final class HeadOps {
   private final WorkerPool.Task losing = this::loseRow;
 
   // The chunk being worked on.
+  private DType type;
   private MemorySegment logits;
   private long stride;
   private MemorySegment targets;
@@ -28,11 +32,11 @@ final class HeadOps {
   private boolean gradients;
   private float scale;
 
-  HeadOps(WorkerPool pool, HostStepControl control, MatrixProduct gemm) {
+  HeadOps(WorkerPool pool, HostStepControl control, RowScratch scratch, MatrixProduct gemm) {
     this.pool = pool;
     this.control = control;
     this.gemm = gemm;
-    rowDots = new RowDots(pool);
+    rowDots = new RowDots(pool, scratch);
   }
 
   void headCrossEntropy(
@@ -48,7 +52,9 @@ final class HeadOps {
     int rows = Math.toIntExact(x.rows());
     int padded = Math.toIntExact(weight.size(0));
     int width = Math.toIntExact(weight.size(1));
-    LinearOps.check(x, rows, width);
+    type = Operands.type("x", x);
+    LinearOps.check(x, type, rows, width);
+    LinearOps.check(weight, type, padded, width);
     if (targetsTensor.dtype() != DType.I32 || targetsTensor.count() != rows) {
       throw new IllegalArgumentException("expected I32[" + rows + "], got " + targetsTensor);
     }
@@ -64,8 +70,8 @@ final class HeadOps {
     }
     gradients = dXOrNull != null;
     if (gradients) {
-      LinearOps.check(dXOrNull, rows, width);
-      LinearOps.check(dWeightOrNull, padded, width);
+      LinearOps.check(dXOrNull, type, rows, width);
+      LinearOps.check(dWeightOrNull, DType.F32, padded, width);
     }
     stride = stride(padded);
     long fitting = workspace.byteSize() / (stride * Float.BYTES);
@@ -98,14 +104,15 @@ final class HeadOps {
   private void chunk(
       Tensor x, Tensor weight, int from, int count, Tensor dX, Tensor dWeight, boolean accumulate) {
     int width = Math.toIntExact(weight.size(1));
-    long at = (long) from * width * Float.BYTES;
-    MemorySegment rows = x.segment().asSlice(at, (long) count * width * Float.BYTES);
+    long bytes = (long) width * type.bytes();
+    MemorySegment rows = x.segment().asSlice(from * bytes, count * bytes);
     gemm.multiply(
-        new GemmOperand(rows, width, false),
-        new GemmOperand(weight.segment(), width, true),
+        new GemmOperand(rows, type, width, false),
+        new GemmOperand(weight.segment(), type, width, true),
         count,
         vocabulary,
         width,
+        DType.F32,
         logits,
         stride,
         false,
@@ -118,13 +125,15 @@ final class HeadOps {
     if (dX == null) {
       return;
     }
+    long leading = stride * Float.BYTES / type.bytes();
     gemm.multiply(
-        new GemmOperand(logits, stride, false),
-        new GemmOperand(weight.segment(), width, false),
+        new GemmOperand(logits, type, leading, false),
+        new GemmOperand(weight.segment(), type, width, false),
         count,
         width,
         vocabulary,
-        dX.segment().asSlice(at, (long) count * width * Float.BYTES),
+        type,
+        dX.segment().asSlice(from * bytes, count * bytes),
         width,
         false,
         GemmEpilogue.STORE,
@@ -132,11 +141,12 @@ final class HeadOps {
         null,
         null);
     gemm.multiply(
-        new GemmOperand(logits, stride, true),
-        new GemmOperand(rows, width, false),
+        new GemmOperand(logits, type, leading, true),
+        new GemmOperand(rows, type, width, false),
         vocabulary,
         width,
         count,
+        DType.F32,
         dWeight.segment(),
         width,
         accumulate || from > 0,
@@ -151,6 +161,9 @@ final class HeadOps {
     int target = targets.getAtIndex(ValueLayout.JAVA_INT, n);
     long at = index * stride * Float.BYTES;
     float loss = row.run(logits, at, vocabulary, target, gradients, scale);
+    if (gradients && type == DType.BF16) {
+      Bfloat16.narrow(logits, at, logits, at, vocabulary);
+    }
     losses.setAtIndex(ValueLayout.JAVA_FLOAT, n, loss);
   }
 
@@ -169,21 +182,24 @@ final class HeadOps {
     int rows = Math.toIntExact(x.rows());
     int width = Math.toIntExact(weight.size(1));
     int columns = Math.toIntExact(logitsTensor.size(-1));
-    LinearOps.check(x, rows, width);
-    LinearOps.check(logitsTensor, rows, columns);
-    if (weight.dtype() != DType.F32 || columns > weight.size(0)) {
+    DType from = Operands.type("x", x);
+    LinearOps.check(x, from, rows, width);
+    LinearOps.check(logitsTensor, DType.F32, rows, columns);
+    if (weight.dtype() != from || columns > weight.size(0)) {
       throw new IllegalArgumentException(columns + " logits from " + weight);
     }
     if (rows <= LinearOps.FEW_ROWS) {
-      rowDots.multiply(x.segment(), weight.segment(), rows, columns, width, logitsTensor.segment());
+      rowDots.multiply(
+          from, x.segment(), weight.segment(), rows, columns, width, logitsTensor.segment());
       return;
     }
     gemm.multiply(
-        new GemmOperand(x.segment(), width, false),
-        new GemmOperand(weight.segment(), width, true),
+        new GemmOperand(x.segment(), from, width, false),
+        new GemmOperand(weight.segment(), from, width, true),
         rows,
         columns,
         width,
+        DType.F32,
         logitsTensor.segment(),
         columns,
         false,

@@ -15,9 +15,9 @@ final class LinearOps {
   private final MatrixProduct gemm;
   private final RowProduct rowProduct;
 
-  LinearOps(WorkerPool pool, MatrixProduct gemm) {
+  LinearOps(WorkerPool pool, RowScratch scratch, MatrixProduct gemm) {
     this.gemm = gemm;
-    rowProduct = new RowProduct(pool);
+    rowProduct = new RowProduct(pool, scratch);
   }
 
   void linear(Tensor x, Tensor weight, Tensor biasOrNull, Tensor out) {
@@ -39,17 +39,19 @@ final class LinearOps {
     int rows = Math.toIntExact(x.rows());
     int inputs = Math.toIntExact(weight.size(0));
     int outputs = Math.toIntExact(weight.size(1));
-    check(x, rows, inputs);
-    check(weight, inputs, outputs);
-    check(out, rows, outputs);
-    checkBias(biasOrNull, outputs);
+    DType type = Operands.type("x", x);
+    check(x, type, rows, inputs);
+    check(weight, type, inputs, outputs);
+    check(out, type, rows, outputs);
+    checkBias(biasOrNull, type, outputs);
     if (preActivationOrNull != null) {
-      check(preActivationOrNull, rows, outputs);
+      check(preActivationOrNull, type, rows, outputs);
     }
     MemorySegment bias = segment(biasOrNull);
     MemorySegment preActivation = segment(preActivationOrNull);
     if (rows <= FEW_ROWS) {
       rowProduct.multiply(
+          type,
           x.segment(),
           weight.segment(),
           rows,
@@ -62,11 +64,12 @@ final class LinearOps {
       return;
     }
     gemm.multiply(
-        new GemmOperand(x.segment(), inputs, false),
-        new GemmOperand(weight.segment(), outputs, false),
+        new GemmOperand(x.segment(), type, inputs, false),
+        new GemmOperand(weight.segment(), type, outputs, false),
         rows,
         outputs,
         inputs,
+        type,
         out.segment(),
         outputs,
         false,
@@ -80,18 +83,20 @@ final class LinearOps {
     int rows = Math.toIntExact(dOut.rows());
     int inputs = Math.toIntExact(weight.size(0));
     int outputs = Math.toIntExact(weight.size(1));
-    check(dOut, rows, outputs);
-    check(weight, inputs, outputs);
-    check(dX, rows, inputs);
+    DType type = Operands.type("dOut", dOut);
+    check(dOut, type, rows, outputs);
+    check(weight, type, inputs, outputs);
+    check(dX, type, rows, inputs);
     if (preActivationOrNull != null) {
-      check(preActivationOrNull, rows, inputs);
+      check(preActivationOrNull, type, rows, inputs);
     }
     gemm.multiply(
-        new GemmOperand(dOut.segment(), outputs, false),
-        new GemmOperand(weight.segment(), outputs, true),
+        new GemmOperand(dOut.segment(), type, outputs, false),
+        new GemmOperand(weight.segment(), type, outputs, true),
         rows,
         inputs,
         outputs,
+        type,
         dX.segment(),
         inputs,
         false,
@@ -106,16 +111,18 @@ final class LinearOps {
     int rows = Math.toIntExact(x.rows());
     int inputs = Math.toIntExact(dWeight.size(0));
     int outputs = Math.toIntExact(dWeight.size(1));
-    check(x, rows, inputs);
-    check(dOut, rows, outputs);
-    check(dWeight, inputs, outputs);
-    checkBias(dBiasOrNull, outputs);
+    DType type = Operands.type("x", x);
+    check(x, type, rows, inputs);
+    check(dOut, type, rows, outputs);
+    check(dWeight, DType.F32, inputs, outputs);
+    checkBias(dBiasOrNull, DType.F32, outputs);
     gemm.multiply(
-        new GemmOperand(x.segment(), inputs, true),
-        new GemmOperand(dOut.segment(), outputs, false),
+        new GemmOperand(x.segment(), type, inputs, true),
+        new GemmOperand(dOut.segment(), type, outputs, false),
         inputs,
         outputs,
         rows,
+        DType.F32,
         dWeight.segment(),
         outputs,
         accumulate,
@@ -129,20 +136,21 @@ final class LinearOps {
     return tensorOrNull == null ? null : tensorOrNull.segment();
   }
 
-  private static void checkBias(Tensor biasOrNull, long count) {
-    if (biasOrNull != null && (biasOrNull.dtype() != DType.F32 || biasOrNull.count() != count)) {
-      throw new IllegalArgumentException("expected F32[" + count + "], got " + biasOrNull);
+  private static void checkBias(Tensor biasOrNull, DType type, long count) {
+    if (biasOrNull != null && (biasOrNull.dtype() != type || biasOrNull.count() != count)) {
+      throw new IllegalArgumentException(
+          "expected %s[%d], got %s".formatted(type, count, biasOrNull));
     }
   }
 
   /** Checks dtype and matrix shape; leading dimensions count as rows. */
-  static void check(Tensor tensor, long rows, long columns) {
-    if (tensor.dtype() != DType.F32
+  static void check(Tensor tensor, DType type, long rows, long columns) {
+    if (tensor.dtype() != type
         || tensor.rank() < 1
         || tensor.size(-1) != columns
         || tensor.count() != rows * columns) {
       throw new IllegalArgumentException(
-          "expected F32[%d, %d], got %s".formatted(rows, columns, tensor));
+          "expected %s[%d, %d], got %s".formatted(type, rows, columns, tensor));
     }
   }
 }

@@ -1,8 +1,12 @@
 package io.gptjava.cpu;
 
+import io.gptjava.core.DType;
 import java.lang.foreign.MemorySegment;
 
-/** A way to compute the matrix products of the ops, in F32; one product at a time. */
+/**
+ * A way to compute the matrix products of the ops; one product at a time. Both factors have one
+ * type; sums are F32 whatever it is.
+ */
 interface MatrixProduct extends AutoCloseable {
   /**
    * {@code out = epilogue(A · B)}, or {@code out += A · B}.
@@ -12,12 +16,13 @@ interface MatrixProduct extends AutoCloseable {
    * @param m rows
    * @param n columns
    * @param k terms, at least 1
-   * @param out (m, n) with {@code leading} floats from row to row
-   * @param accumulate add to what {@code out} holds
-   * @param biasOrNull (n)
-   * @param preActivationOrNull (m, n) laid out as {@code out}
-   * @param columnSumsOrNull (n) receives the sums of B's columns, or they are added with {@code
-   *     accumulate}; B is not transposed then
+   * @param outType of the output: F32, or the factors'
+   * @param out (m, n) with {@code leading} elements from row to row
+   * @param accumulate add to what {@code out}, of F32, holds
+   * @param biasOrNull (n) of the factors' type
+   * @param preActivationOrNull (m, n) laid out as {@code out}, of the factors' type
+   * @param columnSumsOrNull (n) F32; receives the sums of B's columns, or they are added with
+   *     {@code accumulate}; B is not transposed then
    */
   void multiply(
       GemmOperand a,
@@ -25,6 +30,7 @@ interface MatrixProduct extends AutoCloseable {
       int m,
       int n,
       int k,
+      DType outType,
       MemorySegment out,
       long leading,
       boolean accumulate,

@@ -1,5 +1,6 @@
 package io.gptjava.cpu;
 
+import io.gptjava.core.DType;
 import io.gptjava.core.Dropout;
 import io.gptjava.core.HostStepControl;
 import io.gptjava.core.Tensor;
@@ -19,14 +20,19 @@ final class NormOps {
   private final HostStepControl control;
   private final DropoutMask[] masks;
   private final NormRow[] rows;
+  private final HalfNormRow[] halves;
+  private final RowScratch scratch;
 
-  NormOps(WorkerPool pool, HostStepControl control) {
+  NormOps(WorkerPool pool, HostStepControl control, RowScratch scratch) {
     this.pool = pool;
     this.control = control;
+    this.scratch = scratch;
     masks = DropoutMask.forWorkers(pool);
     rows = new NormRow[pool.threads()];
+    halves = new HalfNormRow[pool.threads()];
     for (int i = 0; i < rows.length; i++) {
       rows[i] = new NormRow(masks[i]);
+      halves[i] = new HalfNormRow(rows[i], scratch, i);
     }
   }
 
@@ -61,17 +67,34 @@ final class NormOps {
       Tensor rstd) {
     long count = x.rows();
     int width = (int) x.size(-1);
-    MemorySegment in = Operands.floats("x", x, count, width);
-    MemorySegment added = branch == null ? null : Operands.floats("branch", branch, count, width);
-    MemorySegment scale = Operands.floats("gamma", gamma, width);
-    MemorySegment shift = Operands.floats("beta", beta, width);
-    MemorySegment total = sum == null ? null : Operands.floats("residualOut", sum, count, width);
-    MemorySegment y = Operands.floats("out", out, count, width);
+    DType type = Operands.type("x", x);
+    MemorySegment in = Operands.matrix("x", x, type, count, width);
+    MemorySegment added =
+        branch == null ? null : Operands.matrix("branch", branch, type, count, width);
+    MemorySegment scale = Operands.vector("gamma", gamma, type, width);
+    MemorySegment shift = Operands.vector("beta", beta, type, width);
+    MemorySegment total =
+        sum == null ? null : Operands.matrix("residualOut", sum, type, count, width);
+    MemorySegment y = Operands.matrix("out", out, type, count, width);
     MemorySegment means = Operands.floats("mean", mean, count);
     MemorySegment rstds = Operands.floats("rstd", rstd, count);
     begin(dropout, width);
+    if (type == DType.BF16) {
+      HalfNormRow.widenWeights(scratch, width, scale, shift);
+      pool.run(
+          forwardTasks(count),
+          (task, worker) -> {
+            HalfNormRow half = halves[worker];
+            long end = Math.min(count, (task + 1L) * FORWARD_ROWS);
+            for (long row = (long) task * FORWARD_ROWS; row < end; row++) {
+              half.load(in, added, total, row, element(row, rowsPerSample, width));
+              half.normalize(y, means, rstds, row);
+            }
+          });
+      return;
+    }
     pool.run(
-        Math.toIntExact((count + FORWARD_ROWS - 1) / FORWARD_ROWS),
+        forwardTasks(count),
         (task, worker) -> {
           long end = Math.min(count, (task + 1L) * FORWARD_ROWS);
           for (long row = (long) task * FORWARD_ROWS; row < end; row++) {
@@ -84,6 +107,10 @@ final class NormOps {
             rows[worker].normalize(scale, shift, y, at, means, rstds, row * Float.BYTES);
           }
         });
+  }
+
+  private static int forwardTasks(long count) {
+    return Math.toIntExact((count + FORWARD_ROWS - 1) / FORWARD_ROWS);
   }
 
   void residualLayerNormBackward(
@@ -103,18 +130,21 @@ final class NormOps {
       Tensor workspace) {
     long count = x.rows();
     int width = (int) x.size(-1);
-    MemorySegment dy = Operands.floats("dOut", dOut, count, width);
-    MemorySegment in = Operands.floats("x", x, count, width);
-    MemorySegment scale = Operands.floats("gamma", gamma, width);
+    DType type = Operands.type("x", x);
+    MemorySegment dy = Operands.matrix("dOut", dOut, type, count, width);
+    MemorySegment in = Operands.matrix("x", x, type, count, width);
+    MemorySegment scale = Operands.vector("gamma", gamma, type, width);
     MemorySegment means = Operands.floats("mean", mean, count);
     MemorySegment rstds = Operands.floats("rstd", rstd, count);
     MemorySegment later =
         dResidualOutOrNull == null
             ? null
-            : Operands.floats("dResidualOut", dResidualOutOrNull, count, width);
-    MemorySegment dx = Operands.floats("dResidual", dResidual, count, width);
+            : Operands.matrix("dResidualOut", dResidualOutOrNull, type, count, width);
+    MemorySegment dx = Operands.matrix("dResidual", dResidual, type, count, width);
     MemorySegment dBranch =
-        dBranchOrNull == null ? null : Operands.floats("dBranch", dBranchOrNull, count, width);
+        dBranchOrNull == null
+            ? null
+            : Operands.matrix("dBranch", dBranchOrNull, type, count, width);
     MemorySegment dScale = Operands.floats("dGamma", dGamma, width);
     MemorySegment dShift = Operands.floats("dBeta", dBeta, width);
     Operands.require(
@@ -123,6 +153,9 @@ final class NormOps {
     long blockRows = blockRows(count);
     int blocks = blocks(count);
     begin(dropout, width);
+    if (type == DType.BF16) {
+      HalfNormRow.widenWeights(scratch, width, scale, null);
+    }
     pool.run(
         blocks,
         (task, worker) -> {
@@ -130,6 +163,11 @@ final class NormOps {
           state.clearGradients();
           long end = Math.min(count, (task + 1) * blockRows);
           for (long row = task * blockRows; row < end; row++) {
+            if (type == DType.BF16) {
+              long element = element(row, rowsPerSample, width);
+              halves[worker].backward(dy, in, later, means, rstds, dx, dBranch, row, element);
+              continue;
+            }
             long at = row * width * Float.BYTES;
             state.gradients(dy, in, scale, means, rstds, at, row * Float.BYTES);
             state.inputGradient(later, dx, at);

@@ -48,6 +48,11 @@ final class NormRow {
     }
   }
 
+  /** Floats of a row. */
+  int width() {
+    return width;
+  }
+
   /** Takes the row at a byte offset. */
   void load(MemorySegment x, long at) {
     for (int c = 0; c < bound; c += STEP) {

@@ -13,25 +13,27 @@ final class OneDnnGemm implements MatrixProduct {
   /** Columns whose sums one task takes: whole cache lines of every row. */
   private static final int SUM_COLUMNS = 64;
 
+  /** Row of a worker's scratch that holds a bias as floats. */
+  private static final int BIAS = 7;
+
   private final WorkerPool pool;
+  private final RowScratch scratch;
   private final OneDnnProduct product;
-  private final WorkerPool.Task activating = this::activate;
-  private final WorkerPool.Task differentiating = this::differentiate;
+  private final GeluPass gelu;
   private final WorkerPool.Task summing = this::sum;
 
-  // The pass being run.
-  private MemorySegment out;
-  private MemorySegment source;
+  // The column sums being taken.
   private MemorySegment columnSums;
   private GemmOperand summed;
-  private long leading;
   private int columns;
   private int terms;
   private boolean onto;
 
-  OneDnnGemm(WorkerPool pool, OneDnnApi api) {
+  OneDnnGemm(WorkerPool pool, RowScratch scratch, OneDnnApi api) {
     this.pool = pool;
+    this.scratch = scratch;
     product = new OneDnnProduct(api, pool);
+    gelu = new GeluPass(pool, scratch);
   }
 
   @Override
@@ -41,6 +43,7 @@ final class OneDnnGemm implements MatrixProduct {
       int m,
       int n,
       int k,
+      DType outType,
       MemorySegment out,
       long leading,
       boolean accumulate,
@@ -48,13 +51,10 @@ final class OneDnnGemm implements MatrixProduct {
       MemorySegment biasOrNull,
       MemorySegment preActivationOrNull,
       MemorySegment columnSumsOrNull) {
-    boolean gelu = epilogue == GemmEpilogue.BIAS_GELU;
-    this.out = out;
-    this.leading = leading;
-    columns = n;
-    source = gelu && preActivationOrNull == null ? out : preActivationOrNull;
+    boolean activates = epilogue == GemmEpilogue.BIAS_GELU;
+    MemorySegment source = activates && preActivationOrNull == null ? out : preActivationOrNull;
     product.multiply(
-        DType.F32,
+        a.type(),
         a.data(),
         a.leading(),
         a.transposed(),
@@ -64,48 +64,38 @@ final class OneDnnGemm implements MatrixProduct {
         m,
         n,
         k,
-        DType.F32,
-        gelu ? source : out,
+        outType,
+        activates ? source : out,
         leading,
         accumulate,
-        biasOrNull);
-    if (gelu) {
-      pool.run(m, activating);
-    } else if (epilogue == GemmEpilogue.GELU_BACKWARD) {
-      pool.run(m, differentiating);
-    }
+        bias(a.type(), biasOrNull, n));
+    gelu.run(epilogue, outType, source, out, m, n, leading);
     if (columnSumsOrNull != null) {
       assert !b.transposed();
       columnSums = columnSumsOrNull;
       summed = b;
+      columns = n;
       terms = k;
       onto = accumulate;
       pool.run((n + SUM_COLUMNS - 1) / SUM_COLUMNS, summing);
+      columnSums = null;
+      summed = null;
     }
-    this.out = null;
-    source = null;
-    columnSums = null;
-    summed = null;
   }
 
-  private void activate(int row, int worker) {
-    ElementwiseOps.gelu(source, out, row * leading * Float.BYTES, columns);
-  }
-
-  private void differentiate(int row, int worker) {
-    ElementwiseOps.geluBackward(source, out, out, row * leading * Float.BYTES, columns);
+  private MemorySegment bias(DType type, MemorySegment biasOrNull, int n) {
+    if (biasOrNull == null || type == DType.F32) {
+      return biasOrNull;
+    }
+    scratch.reserve(n);
+    MemorySegment floats = scratch.row(0, BIAS);
+    Bfloat16.widen(biasOrNull, 0, floats, 0, n);
+    return floats;
   }
 
   private void sum(int task, int worker) {
     int from = task * SUM_COLUMNS;
-    ColumnSum.add(
-        summed.data(),
-        summed.leading(),
-        terms,
-        from,
-        Math.min(columns, from + SUM_COLUMNS),
-        columnSums,
-        onto);
+    ColumnSum.add(summed, terms, from, Math.min(columns, from + SUM_COLUMNS), columnSums, onto);
   }
 
   @Override

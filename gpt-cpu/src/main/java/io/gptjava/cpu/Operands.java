@@ -24,6 +24,12 @@ final class Operands {
     return vector(name, tensor, DType.I32, count);
   }
 
+  /** The type of an activation or weight: F32 or BF16. */
+  static DType type(String name, Tensor tensor) {
+    require(tensor.dtype() == DType.F32 || tensor.dtype() == DType.BF16, name, tensor);
+    return tensor.dtype();
+  }
+
   /** Throws unless the condition holds. */
   static void require(boolean condition, String name, Tensor tensor) {
     if (!condition) {
@@ -31,8 +37,8 @@ final class Operands {
     }
   }
 
-  private static MemorySegment matrix(
-      String name, Tensor tensor, DType dtype, long rows, long columns) {
+  /** The elements of a tensor of this type and of this many rows and columns. */
+  static MemorySegment matrix(String name, Tensor tensor, DType dtype, long rows, long columns) {
     if (tensor.dtype() != dtype
         || tensor.count() != rows * columns
         || tensor.rank() == 0
@@ -42,7 +48,8 @@ final class Operands {
     return tensor.segment();
   }
 
-  private static MemorySegment vector(String name, Tensor tensor, DType dtype, long count) {
+  /** The elements of a tensor of this type and count, whatever its shape. */
+  static MemorySegment vector(String name, Tensor tensor, DType dtype, long count) {
     if (tensor.dtype() != dtype || tensor.count() != count) {
       throw mismatch(name, tensor, dtype, count);
     }

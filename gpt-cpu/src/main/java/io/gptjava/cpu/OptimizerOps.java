@@ -3,9 +3,11 @@ package io.gptjava.cpu;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import io.gptjava.core.AdamWSettings;
+import io.gptjava.core.DType;
 import io.gptjava.core.HostStepControl;
 import io.gptjava.core.OptimizerState;
 import io.gptjava.core.OptimizerState.ParameterRange;
+import io.gptjava.core.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import jdk.incubator.vector.DoubleVector;
@@ -20,6 +22,9 @@ final class OptimizerOps {
 
   /** Elements of one task: a fixed cut of each range, so that sums do not depend on threads. */
   private static final int CHUNK = 1 << 16;
+
+  /** Elements that are updated before their copies are rounded, still in the cache. */
+  private static final int BLOCK = 1 << 12;
 
   private final WorkerPool pool;
   private final HostStepControl control;
@@ -58,6 +63,7 @@ final class OptimizerOps {
     control.gradientNorm(Math.sqrt(sum));
   }
 
+  /** Updates the weights, and a bf16 copy of them rounded to nearest in the same pass. */
   void adamW(OptimizerState state, AdamWSettings settings) {
     long count = state.parameters().count();
     MemorySegment w = Operands.floats("parameters", state.parameters(), count);
@@ -68,13 +74,23 @@ final class OptimizerOps {
       return;
     }
     Update update = Update.of(settings, control);
+    Tensor copy = state.computeOrNull();
+    boolean copies = copy != null && copy.dtype() == DType.BF16 && !settings.stochasticRounding();
+    MemorySegment halves = copies ? Operands.vector("compute", copy, DType.BF16, count) : null;
     pool.run(
         plan(state.ranges()),
         (task, worker) -> {
           int range = rangeOf(task);
           long from = from(range, task);
           float kept = planned.get(range).decay() ? update.decayed() : 1;
-          update(w, g, m, v, from * 4, count(range, from), kept, update);
+          int length = count(range, from);
+          for (int at = 0; at < length; at += BLOCK) {
+            int n = Math.min(BLOCK, length - at);
+            update(w, g, m, v, (from + at) * 4, n, kept, update);
+            if (halves != null) {
+              Bfloat16.narrow(w, (from + at) * 4, halves, (from + at) * Bfloat16.BYTES, n);
+            }
+          }
         });
   }
 

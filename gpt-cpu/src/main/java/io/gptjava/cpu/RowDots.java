@@ -1,5 +1,6 @@
 package io.gptjava.cpu;
 
+import io.gptjava.core.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -16,8 +17,12 @@ final class RowDots {
   /** Outputs of one task. */
   private static final int TASK_COLUMNS = 256;
 
+  private static final int X = 7;
+
   private final WorkerPool pool;
+  private final RowScratch scratch;
   private final WorkerPool.Task task = this::run;
+  private DType type;
   private MemorySegment x;
   private MemorySegment weight;
   private MemorySegment out;
@@ -25,20 +30,34 @@ final class RowDots {
   private int columns;
   private int terms;
 
-  RowDots(WorkerPool pool) {
+  RowDots(WorkerPool pool, RowScratch scratch) {
     this.pool = pool;
+    this.scratch = scratch;
   }
 
   /**
    * {@code out = x · weightᵀ}.
    *
+   * @param type of both factors: F32 or BF16
    * @param x (rows, terms)
    * @param weight (at least columns, terms)
-   * @param out (rows, columns)
+   * @param out (rows, columns) F32
    */
   void multiply(
-      MemorySegment x, MemorySegment weight, int rows, int columns, int terms, MemorySegment out) {
+      DType type,
+      MemorySegment x,
+      MemorySegment weight,
+      int rows,
+      int columns,
+      int terms,
+      MemorySegment out) {
+    this.type = type;
     this.x = x;
+    if (type == DType.BF16) {
+      scratch.reserve((long) rows * terms);
+      this.x = scratch.row(0, X);
+      Bfloat16.widen(x, 0, this.x, 0, rows * terms);
+    }
     this.weight = weight;
     this.out = out;
     this.rows = rows;
@@ -53,14 +72,21 @@ final class RowDots {
   private void run(int number, int worker) {
     int end = Math.min(columns, (number + 1) * TASK_COLUMNS);
     for (int j = number * TASK_COLUMNS; j < end; j++) {
+      MemorySegment line = weight;
+      long at = (long) j * terms * type.bytes();
+      if (type == DType.BF16) {
+        line = scratch.row(worker, 0);
+        Bfloat16.widen(weight, at, line, 0, terms);
+        at = 0;
+      }
       for (int i = 0; i < rows; i++) {
-        float value = dot((long) i * terms * Float.BYTES, (long) j * terms * Float.BYTES);
+        float value = dot((long) i * terms * Float.BYTES, line, at);
         out.setAtIndex(ValueLayout.JAVA_FLOAT, (long) i * columns + j, value);
       }
     }
   }
 
-  private float dot(long atX, long atWeight) {
+  private float dot(long atX, MemorySegment line, long atLine) {
     FloatVector sum0 = FloatVector.zero(Vectors.F);
     FloatVector sum1 = sum0;
     FloatVector sum2 = sum0;
@@ -69,10 +95,10 @@ final class RowDots {
     int p = 0;
     for (; p <= terms - 4 * L; p += 4 * L) {
       long shift = (long) p * Float.BYTES;
-      sum0 = load(x, atX + shift).fma(load(weight, atWeight + shift), sum0);
-      sum1 = load(x, atX + shift + step).fma(load(weight, atWeight + shift + step), sum1);
-      sum2 = load(x, atX + shift + 2 * step).fma(load(weight, atWeight + shift + 2 * step), sum2);
-      sum3 = load(x, atX + shift + 3 * step).fma(load(weight, atWeight + shift + 3 * step), sum3);
+      sum0 = load(x, atX + shift).fma(load(line, atLine + shift), sum0);
+      sum1 = load(x, atX + shift + step).fma(load(line, atLine + shift + step), sum1);
+      sum2 = load(x, atX + shift + 2 * step).fma(load(line, atLine + shift + 2 * step), sum2);
+      sum3 = load(x, atX + shift + 3 * step).fma(load(line, atLine + shift + 3 * step), sum3);
     }
     float sum = Vectors.sum(sum0.add(sum1).add(sum2.add(sum3)));
     for (; p < terms; p++) {
@@ -80,7 +106,7 @@ final class RowDots {
       sum =
           Math.fma(
               x.get(ValueLayout.JAVA_FLOAT, atX + shift),
-              weight.get(ValueLayout.JAVA_FLOAT, atWeight + shift),
+              line.get(ValueLayout.JAVA_FLOAT, atLine + shift),
               sum);
     }
     return sum;

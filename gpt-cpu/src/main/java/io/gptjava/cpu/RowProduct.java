@@ -1,5 +1,6 @@
 package io.gptjava.cpu;
 
+import io.gptjava.core.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -21,9 +22,17 @@ final class RowProduct {
   /** Shares that the terms are cut into, at most. */
   private static final int SHARES = 16;
 
+  /** Rows of the first worker's scratch: inputs, bias, sums. */
+  private static final int X = 7;
+
+  private static final int BIAS = 6;
+  private static final int OUT = 5;
+
   private final WorkerPool pool;
+  private final RowScratch scratch;
   private final WorkerPool.Task summing = this::sumShare;
   private float[] partial = new float[0]; // (rows, shares, stride)
+  private DType type;
   private MemorySegment x;
   private MemorySegment weight;
   private int columns;
@@ -33,18 +42,21 @@ final class RowProduct {
   private int shares;
   private int stride;
 
-  RowProduct(WorkerPool pool) {
+  RowProduct(WorkerPool pool, RowScratch scratch) {
     this.pool = pool;
+    this.scratch = scratch;
   }
 
   /**
    * {@code out = epilogue(x · weight)}.
    *
+   * @param type of all: F32 or BF16
    * @param x (rows, terms)
    * @param weight (terms, columns)
    * @param out (rows, columns)
    */
   void multiply(
+      DType type,
       MemorySegment x,
       MemorySegment weight,
       int rows,
@@ -54,6 +66,7 @@ final class RowProduct {
       GemmEpilogue epilogue,
       MemorySegment biasOrNull,
       MemorySegment preActivationOrNull) {
+    this.type = type;
     this.x = x;
     this.weight = weight;
     this.rows = rows;
@@ -67,11 +80,21 @@ final class RowProduct {
     if (partial.length < need) {
       partial = new float[need];
     }
+    if (type == DType.BF16) {
+      scratch.reserve(Math.max(STREAMS * (long) columns, (long) rows * terms));
+      scratch.reserve(HalfGelu.BLOCK);
+      this.x = scratch.row(0, X);
+      Bfloat16.widen(x, 0, this.x, 0, rows * terms);
+    }
     pool.run(shares, summing);
     for (int i = 0; i < rows; i++) {
       int total = i * shares * stride;
       for (int share = 1; share < shares; share++) {
         addRow(total, total + share * stride);
+      }
+      if (type == DType.BF16) {
+        writeHalves(total, i, out, epilogue, biasOrNull, preActivationOrNull);
+        continue;
       }
       long offset = (long) i * columns * Float.BYTES;
       epilogue.write(
@@ -92,6 +115,29 @@ final class RowProduct {
     this.weight = null;
   }
 
+  /** The sum is rounded before GELU sees it, as where products of many rows are. */
+  private void writeHalves(
+      int total,
+      int row,
+      MemorySegment out,
+      GemmEpilogue epilogue,
+      MemorySegment biasOrNull,
+      MemorySegment preActivationOrNull) {
+    MemorySegment bias = null;
+    if (biasOrNull != null) {
+      bias = scratch.row(0, BIAS);
+      Bfloat16.widen(biasOrNull, 0, bias, 0, columns);
+    }
+    MemorySegment sums = scratch.row(0, OUT);
+    GemmEpilogue.BIAS.write(partial, total, stride, 1, columns, sums, 0, 0, false, bias, 0, null);
+    long first = (long) row * columns;
+    MemorySegment to = preActivationOrNull == null ? out : preActivationOrNull;
+    Bfloat16.narrow(sums, 0, to, first * Bfloat16.BYTES, columns);
+    if (epilogue == GemmEpilogue.BIAS_GELU) {
+      HalfGelu.forward(to, out, first, columns, sums);
+    }
+  }
+
   private void addRow(int to, int from) {
     for (int j = 0; j < stride; j += L) {
       FloatVector.fromArray(Vectors.F, partial, to + j)
@@ -107,15 +153,24 @@ final class RowProduct {
       int to = (i * shares + share) * stride;
       Arrays.fill(partial, to, to + stride, 0f);
     }
-    int p = from;
-    for (; p + STREAMS <= end; p += STREAMS) {
-      for (int i = 0; i < rows; i++) {
-        addFour(i, p, (i * shares + share) * stride);
+    for (int p = from; p < end; p += STREAMS) {
+      int count = Math.min(STREAMS, end - p);
+      MemorySegment lines = weight;
+      long at = (long) p * columns * Float.BYTES;
+      if (type == DType.BF16) {
+        lines = scratch.row(worker, 0);
+        Bfloat16.widen(weight, (long) p * columns * Bfloat16.BYTES, lines, 0, count * columns);
+        at = 0;
       }
-    }
-    for (; p < end; p++) {
       for (int i = 0; i < rows; i++) {
-        addOne(i, p, 0, (i * shares + share) * stride);
+        int to = (i * shares + share) * stride;
+        if (count == STREAMS) {
+          addFour(i, p, lines, at, to);
+        } else {
+          for (int q = 0; q < count; q++) {
+            addOne(i, p + q, lines, at + (long) q * columns * Float.BYTES, 0, to);
+          }
+        }
       }
     }
   }
@@ -124,33 +179,33 @@ final class RowProduct {
     return x.get(ValueLayout.JAVA_FLOAT, ((long) row * terms + term) * Float.BYTES);
   }
 
-  private void addFour(int row, int term, int to) {
+  /** Adds four terms, whose lines of weights begin at a byte. */
+  private void addFour(int row, int term, MemorySegment lines, long at, int to) {
     FloatVector x0 = FloatVector.broadcast(Vectors.F, input(row, term));
     FloatVector x1 = FloatVector.broadcast(Vectors.F, input(row, term + 1));
     FloatVector x2 = FloatVector.broadcast(Vectors.F, input(row, term + 2));
     FloatVector x3 = FloatVector.broadcast(Vectors.F, input(row, term + 3));
     long line = (long) columns * Float.BYTES;
-    long at = term * line;
     int bound = Vectors.F.loopBound(columns);
     for (int j = 0; j < bound; j += L) {
       long w = at + (long) j * Float.BYTES;
       FloatVector sum = FloatVector.fromArray(Vectors.F, partial, to + j);
-      sum = x0.fma(FloatVector.fromMemorySegment(Vectors.F, weight, w, ORDER), sum);
-      sum = x1.fma(FloatVector.fromMemorySegment(Vectors.F, weight, w + line, ORDER), sum);
-      sum = x2.fma(FloatVector.fromMemorySegment(Vectors.F, weight, w + 2 * line, ORDER), sum);
-      sum = x3.fma(FloatVector.fromMemorySegment(Vectors.F, weight, w + 3 * line, ORDER), sum);
+      sum = x0.fma(FloatVector.fromMemorySegment(Vectors.F, lines, w, ORDER), sum);
+      sum = x1.fma(FloatVector.fromMemorySegment(Vectors.F, lines, w + line, ORDER), sum);
+      sum = x2.fma(FloatVector.fromMemorySegment(Vectors.F, lines, w + 2 * line, ORDER), sum);
+      sum = x3.fma(FloatVector.fromMemorySegment(Vectors.F, lines, w + 3 * line, ORDER), sum);
       sum.intoArray(partial, to + j);
     }
     for (int q = 0; bound < columns && q < STREAMS; q++) {
-      addOne(row, term + q, bound, to);
+      addOne(row, term + q, lines, at + q * line, bound, to);
     }
   }
 
   /** Adds one term to the columns from {@code first} on. */
-  private void addOne(int row, int term, int first, int to) {
+  private void addOne(int row, int term, MemorySegment line, long at, int first, int to) {
     float factor = input(row, term);
     for (int j = first; j < columns; j++) {
-      float w = weight.get(ValueLayout.JAVA_FLOAT, ((long) term * columns + j) * Float.BYTES);
+      float w = line.get(ValueLayout.JAVA_FLOAT, at + (long) j * Float.BYTES);
       partial[to + j] = Math.fma(factor, w, partial[to + j]);
     }
   }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.gptjava.core.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -65,7 +66,8 @@ class GemmTest {
                 : new GemmOperand(segmentB, n, false);
         for (Gemm gemm : gemms) {
           MemorySegment out = segment(arena, before);
-          gemm.multiply(left, right, m, n, k, out, n, false, GemmEpilogue.STORE, null, null, null);
+          gemm.multiply(
+              left, right, m, n, k, DType.F32, out, n, false, GemmEpilogue.STORE, null, null, null);
           float[] got = out.toArray(ValueLayout.JAVA_FLOAT);
           if (first == null) {
             first = got;
@@ -100,18 +102,55 @@ class GemmTest {
       Gemm gemm = new Gemm(pool);
 
       MemorySegment added = segment(arena, before);
-      gemm.multiply(left, right, m, n, k, added, n, true, GemmEpilogue.STORE, null, null, null);
+      gemm.multiply(
+          left, right, m, n, k, DType.F32, added, n, true, GemmEpilogue.STORE, null, null, null);
       MemorySegment biased = segment(arena, before);
       gemm.multiply(
-          left, right, m, n, k, biased, n, false, GemmEpilogue.BIAS, biasSegment, null, null);
+          left,
+          right,
+          m,
+          n,
+          k,
+          DType.F32,
+          biased,
+          n,
+          false,
+          GemmEpilogue.BIAS,
+          biasSegment,
+          null,
+          null);
       MemorySegment pre = segment(arena, before);
       MemorySegment gelu = segment(arena, before);
       gemm.multiply(
-          left, right, m, n, k, gelu, n, false, GemmEpilogue.BIAS_GELU, biasSegment, pre, null);
+          left,
+          right,
+          m,
+          n,
+          k,
+          DType.F32,
+          gelu,
+          n,
+          false,
+          GemmEpilogue.BIAS_GELU,
+          biasSegment,
+          pre,
+          null);
       MemorySegment backward = segment(arena, before);
       MemorySegment x = segment(arena, before);
       gemm.multiply(
-          left, right, m, n, k, backward, n, false, GemmEpilogue.GELU_BACKWARD, null, x, null);
+          left,
+          right,
+          m,
+          n,
+          k,
+          DType.F32,
+          backward,
+          n,
+          false,
+          GemmEpilogue.GELU_BACKWARD,
+          null,
+          x,
+          null);
 
       for (int i = 0; i < m * n; i++) {
         double allowed = (k + 4) * UNIT_ROUNDOFF * (magnitude[i] + 1);
@@ -147,6 +186,7 @@ class GemmTest {
               m,
               n,
               k,
+              DType.F32,
               out,
               leading,
               false,
@@ -183,6 +223,7 @@ class GemmTest {
               m,
               n,
               k,
+              DType.F32,
               out,
               n,
               false,

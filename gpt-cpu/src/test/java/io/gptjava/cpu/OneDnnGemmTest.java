@@ -2,6 +2,7 @@ package io.gptjava.cpu;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.gptjava.core.DType;
 import io.gptjava.cpu.onednn.OneDnn;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -20,7 +21,8 @@ final class OneDnnGemmTest {
     try (Arena arena = Arena.ofShared();
         WorkerPool pool = new WorkerPool(2);
         MatrixProduct vector = new Gemm(pool);
-        MatrixProduct oneDnn = new OneDnnGemm(pool, OneDnn.api())) {
+        RowScratch scratch = new RowScratch(pool);
+        MatrixProduct oneDnn = new OneDnnGemm(pool, scratch, OneDnn.api())) {
       SplittableRandom random = new SplittableRandom(m + n + k);
       GemmOperand a = new GemmOperand(segment(arena, random, m * k), k, false);
       GemmOperand aT = new GemmOperand(segment(arena, random, m * k), m, true);
@@ -49,6 +51,7 @@ final class OneDnnGemmTest {
                         m,
                         n,
                         k,
+                        DType.F32,
                         out,
                         n,
                         accumulate,
@@ -69,8 +72,21 @@ final class OneDnnGemmTest {
       MemorySegment kept = copy(arena, x);
       MemorySegment dropped = copy(arena, x);
       oneDnn.multiply(
-          a, b, m, n, k, kept, n, false, GemmEpilogue.BIAS_GELU, bias, copy(arena, x), null);
-      oneDnn.multiply(a, b, m, n, k, dropped, n, false, GemmEpilogue.BIAS_GELU, bias, null, null);
+          a,
+          b,
+          m,
+          n,
+          k,
+          DType.F32,
+          kept,
+          n,
+          false,
+          GemmEpilogue.BIAS_GELU,
+          bias,
+          copy(arena, x),
+          null);
+      oneDnn.multiply(
+          a, b, m, n, k, DType.F32, dropped, n, false, GemmEpilogue.BIAS_GELU, bias, null, null);
       assertEquals(-1, kept.mismatch(dropped));
     }
   }

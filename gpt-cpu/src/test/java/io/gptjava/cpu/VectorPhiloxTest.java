@@ -3,6 +3,7 @@ package io.gptjava.cpu;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.gptjava.core.DType;
 import io.gptjava.core.Dropout;
 import io.gptjava.core.DropoutLayout;
 import io.gptjava.core.HostStepControl;
@@ -65,7 +66,7 @@ class VectorPhiloxTest {
     Dropout dropout = Dropout.of(0.5f, Philox.PURPOSE_ATTENTION_DROPOUT, 2);
     ScoreMask mask = new ScoreMask(begin(dropout));
     int sequence = 150;
-    AttentionShape shape = new AttentionShape(2, sequence, 32, 4, null);
+    AttentionShape shape = new AttentionShape(2, sequence, 32, 4, DType.F32, null);
     for (int[] block : new int[][] {{0, 0}, {1, 0}, {2, 1}, {2, 2}}) {
       mask.draw(shape, 1, 3, block[0], block[1]);
       for (int r = 0; r < shape.rows(block[0]); r++) {

@@ -6,6 +6,7 @@ import io.gptjava.cli.run.SystemMemory;
 import io.gptjava.core.BackendOptions;
 import io.gptjava.core.BackendProvider;
 import io.gptjava.core.Backends;
+import io.gptjava.cpu.onednn.OneDnnApi;
 import io.gptjava.cpu.onednn.OneDnnSupport;
 import io.gptjava.cuda.CudaDoctor;
 import io.gptjava.train.run.Environment;
@@ -58,7 +59,9 @@ public final class DoctorCommand implements Callable<Integer> {
               .orElse("found"));
     }
     CudaDoctor.examine(hints).forEach(finding -> row(finding.name(), finding.text()));
-    row("oneDNN", oneDnn(hints));
+    OneDnnSupport oneDnn = OneDnnSupport.look(hints.cache());
+    row("oneDNN", oneDnn(oneDnn));
+    row("bf16 on the CPU", bf16(oneDnn));
     row("charts", "svg, png, pdf, html; png needs fonts (fontconfig and a TrueType font)");
     context.out().flush();
     return 0;
@@ -92,8 +95,14 @@ public final class DoctorCommand implements Callable<Integer> {
     }
   }
 
-  private static String oneDnn(BackendOptions hints) {
-    OneDnnSupport support = OneDnnSupport.look(hints.cache());
+  private static String bf16(OneDnnSupport support) {
+    return support.api().filter(OneDnnApi::multipliesHalves).isPresent()
+        ? "fast: the processor multiplies bf16, through oneDNN (--precision bf16)"
+        : "as slow as fp32: %s; it takes AVX512_BF16 or AMX, and oneDNN"
+            .formatted(support.reasonAgainstHalves());
+  }
+
+  private static String oneDnn(OneDnnSupport support) {
     return support
         .api()
         .map(

@@ -123,7 +123,11 @@ public final class TrainingSession {
   }
 
   private Backend open() {
-    return BackendChoice.of(settings, context.environment()).open();
+    Backend backend = BackendChoice.of(settings, context.environment()).open();
+    backend
+        .caution(config.precision())
+        .ifPresent(caution -> context.err().println("warning: " + caution));
+    return backend;
   }
 
   private Backend openWithRoom() {

@@ -31,7 +31,6 @@ class BackendChoiceTest {
   /** What the CPU backend lacks is refused with the name of the flag, not ignored. */
   @ParameterizedTest
   @CsvSource({
-    "precision, bf16",
     "precision, fp16",
     "precision, tf32",
     "device, 1",

@@ -26,6 +26,9 @@ public final class OneDnnApi extends NativeSymbols {
   /** {@code dnnl_data_type_t}: float. */
   static final int F32 = 3;
 
+  /** {@code dnnl_cpu_isa_avx512_core_bf16}: the instruction sets that it stands for. */
+  private static final int ISA_BF16 = 0xE7;
+
   private static final int ENGINE_CPU = 1;
   private static final int STREAM_DEFAULT = 1;
   private static final int SCRATCHPAD_USER = 1;
@@ -39,6 +42,7 @@ public final class OneDnnApi extends NativeSymbols {
   private static final long VERSION_BYTES = 32;
 
   private static final MethodHandle VERSION = handle(FunctionDescriptor.of(ADDRESS));
+  private static final MethodHandle ISA = handle(FunctionDescriptor.of(JAVA_INT));
   private static final MethodHandle ENGINE_CREATE = status(ADDRESS, JAVA_INT, JAVA_LONG);
   private static final MethodHandle STREAM_CREATE = status(ADDRESS, JAVA_LONG, JAVA_INT);
   private static final MethodHandle DESTROY = status(JAVA_LONG);
@@ -62,6 +66,7 @@ public final class OneDnnApi extends NativeSymbols {
   private static final MethodHandle SET_THREADS = handle(FunctionDescriptor.ofVoid(JAVA_INT));
 
   private final MemorySegment version = find("dnnl_version");
+  private final MemorySegment effectiveIsa = find("dnnl_get_effective_cpu_isa");
   private final MemorySegment engineCreate = find("dnnl_engine_create");
   private final MemorySegment engineDestroy = find("dnnl_engine_destroy");
   private final MemorySegment streamCreate = find("dnnl_stream_create");
@@ -107,6 +112,15 @@ public final class OneDnnApi extends NativeSymbols {
               v.get(JAVA_INT, 0),
               v.get(JAVA_INT, JAVA_INT.byteSize()),
               v.get(JAVA_INT, 2 * JAVA_INT.byteSize()));
+    } catch (Throwable t) {
+      throw broken(t);
+    }
+  }
+
+  /** Whether the processor multiplies bf16 in hardware, as the library sees it. */
+  public boolean multipliesHalves() {
+    try {
+      return ((int) ISA.invokeExact(effectiveIsa) & ISA_BF16) == ISA_BF16;
     } catch (Throwable t) {
       throw broken(t);
     }

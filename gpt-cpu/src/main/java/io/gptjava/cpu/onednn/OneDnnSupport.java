@@ -34,6 +34,23 @@ public record OneDnnSupport(Optional<OneDnnApi> api, String where, List<String> 
     reasons = List.copyOf(reasons);
   }
 
+  /** What is loaded already. */
+  public static OneDnnSupport of(OneDnnApi api) {
+    return new OneDnnSupport(Optional.of(api), "", List.of());
+  }
+
+  /** None, for this reason. */
+  public static OneDnnSupport absent(String reason) {
+    return absent(List.of(reason));
+  }
+
+  /** Why bf16 products would not be fast with it; meaningless where they are. */
+  public String reasonAgainstHalves() {
+    return api.isPresent()
+        ? "the processor has no AVX512_BF16"
+        : "oneDNN is missing: " + String.join("; ", reasons);
+  }
+
   /**
    * Looks for oneDNN. Never throws: absence is a value.
    *

@@ -17,6 +17,7 @@ import io.gptjava.train.config.TrainConfig.Initialization;
 import io.gptjava.train.data.Batch;
 import io.gptjava.train.model.MemoryPlan.Role;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -37,20 +38,27 @@ class RecomputeTest {
     GptConfig textbook = new GptConfig(31, 9, 36, 3, 3, 0.2f, false, false);
     GptConfig gpt2 = new GptConfig(31, 11, 32, 4, 2, 0.1f, true, true);
     GptConfig oneLayer = new GptConfig(31, 9, 16, 1, 1, 0.1f, true, true);
-    return Stream.of("reference", "cpu")
-        .flatMap(backend -> Stream.of(textbook, gpt2, oneLayer).map(c -> Arguments.of(backend, c)));
+    return Stream.concat(
+        Stream.of("reference", "cpu")
+            .flatMap(
+                backend ->
+                    Stream.of(textbook, gpt2, oneLayer)
+                        .map(c -> Arguments.of(backend, c, Precision.FP32))),
+        Stream.of(textbook, gpt2).map(c -> Arguments.of("cpu", c, Precision.BF16)));
   }
 
   /** Losses of all steps, then weights, gradients of the last step, and an evaluation's loss. */
   private record Trace(List<Double> losses, float[] weights, float[] gradients) {}
 
-  private static Trace train(String name, GptConfig config, Recompute recompute) {
-    try (Backend backend = Backends.open(name, BackendOptions.DEFAULT.withThreads(2))) {
+  private static Trace train(
+      String name, GptConfig config, Precision precision, Recompute recompute) {
+    BackendOptions options = BackendOptions.DEFAULT.withCache(Path.of("target", "cache"));
+    try (Backend backend = Backends.open(name, options.withThreads(2))) {
       GptModel model =
-          new GptModel(
-              backend, new ModelSize(config, Precision.FP32, recompute, BATCH, SEQUENCE, true));
+          new GptModel(backend, new ModelSize(config, precision, recompute, BATCH, SEQUENCE, true));
       new WeightInitializer(Initialization.GPT2, 3, config.layers())
           .initialize(backend, model.layout(), model.masters());
+      model.mastersChanged();
       OptimizerState state = model.optimizerState(false);
       List<Double> losses = new ArrayList<>();
       Random random = new Random(5);
@@ -84,11 +92,11 @@ class RecomputeTest {
 
   @ParameterizedTest
   @MethodSource("models")
-  void lossesAndGradientsAreTheSameBits(String backend, GptConfig config) {
-    Trace none = train(backend, config, Recompute.NONE);
+  void lossesAndGradientsAreTheSameBits(String backend, GptConfig config, Precision precision) {
+    Trace none = train(backend, config, precision, Recompute.NONE);
     assertTrue(none.losses.getFirst() > 3, "a loss to speak of");
     for (Recompute recompute : List.of(Recompute.GELU, Recompute.BLOCK)) {
-      Trace other = train(backend, config, recompute);
+      Trace other = train(backend, config, precision, recompute);
       assertEquals(none.losses, other.losses, recompute.toString());
       assertArrayEquals(none.gradients, other.gradients, recompute + ": gradients");
       assertArrayEquals(none.weights, other.weights, recompute + ": weights");

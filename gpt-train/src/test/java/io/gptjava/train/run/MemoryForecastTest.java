@@ -48,17 +48,25 @@ class MemoryForecastTest {
 
   @ParameterizedTest
   @CsvSource({
-    "cpu, 1, 8, 1, 32, NONE",
-    "cpu, 4, 16, 3, 32, NONE",
-    "cpu, 4, 16, 3, 32, GELU",
-    "cpu, 4, 16, 3, 32, BLOCK",
-    "cpu, 16, 64, 4, 64, NONE",
-    "cpu, 16, 64, 4, 64, BLOCK",
-    "reference, 2, 8, 2, 16, NONE",
-    "reference, 2, 8, 2, 16, BLOCK",
+    "cpu, 1, 8, 1, 32, NONE, FP32",
+    "cpu, 4, 16, 3, 32, NONE, FP32",
+    "cpu, 4, 16, 3, 32, GELU, FP32",
+    "cpu, 4, 16, 3, 32, BLOCK, FP32",
+    "cpu, 16, 64, 4, 64, NONE, FP32",
+    "cpu, 16, 64, 4, 64, BLOCK, FP32",
+    "cpu, 16, 64, 4, 64, NONE, BF16",
+    "cpu, 4, 16, 3, 32, BLOCK, BF16",
+    "reference, 2, 8, 2, 16, NONE, FP32",
+    "reference, 2, 8, 2, 16, BLOCK, FP32",
   })
   void runsAllocateWhatIsForecast(
-      String name, int batch, int sequence, int layers, int width, Recompute recompute)
+      String name,
+      int batch,
+      int sequence,
+      int layers,
+      int width,
+      Recompute recompute,
+      Precision precision)
       throws IOException {
     Path text = folder.resolve("text.txt");
     Files.writeString(text, "The keeper climbed the stairs and lit the lamp at dusk. ".repeat(130));
@@ -66,9 +74,11 @@ class MemoryForecastTest {
     TrainConfig config =
         TrainConfig.of(model, 2, text)
             .withBatch(new BatchConfig(batch, sequence, 2, new Duration(Duration.Unit.STEPS, 1)))
+            .withPrecision(precision)
             .withRecompute(recompute);
+    BackendOptions options = BackendOptions.DEFAULT.withCache(Path.of("target", "cache"));
     AtomicLong allocated = new AtomicLong();
-    try (Backend backend = Backends.open(name, BackendOptions.DEFAULT.withThreads(2));
+    try (Backend backend = Backends.open(name, options.withThreads(2));
         TrainingRun run =
             TrainingRun.create(counting(backend, allocated), config, folder.resolve("run"))) {
       run.train();

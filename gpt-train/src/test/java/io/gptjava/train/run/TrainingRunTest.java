@@ -51,13 +51,14 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Whole small runs: what they keep, and that going on is the same as never having stopped. */
 class TrainingRunTest {
   private static final int STEPS = 8; // 3 epochs of 5 batches, 2 micro-batches a step: 2 + 2 + 1
 
   private boolean asynchronous;
+  private Precision precision = Precision.FP32;
 
   @TempDir private Path temporary;
   private Path text;
@@ -74,8 +75,9 @@ class TrainingRunTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {1, 2, 3, 4, 7})
-  void stoppedAndResumedEqualsUninterrupted(int stopAfter) throws IOException {
+  @CsvSource({"1, FP32", "2, FP32", "3, FP32", "4, FP32", "7, FP32", "3, BF16"})
+  void stoppedAndResumedEqualsUninterrupted(int stopAfter, Precision precision) throws IOException {
+    this.precision = precision;
     Path whole = temporary.resolve("whole");
     train(whole, config(1e-3), List.of());
 
@@ -308,7 +310,8 @@ class TrainingRunTest {
   }
 
   private Backend open() {
-    Backend backend = Backends.open("cpu", BackendOptions.DEFAULT.withThreads(2));
+    BackendOptions options = BackendOptions.DEFAULT.withCache(Path.of("target", "cache"));
+    Backend backend = Backends.open("cpu", options.withThreads(2));
     return asynchronous ? AsynchronousBackend.of(backend) : backend;
   }
 
@@ -335,7 +338,7 @@ class TrainingRunTest {
             0,
             1,
             false),
-        Precision.FP32,
+        precision,
         Recompute.NONE,
         77,
         new WatchConfig(Cadence.every(3), 2, Cadence.everyEpoch(), "The clock", 4, Set.of()),
