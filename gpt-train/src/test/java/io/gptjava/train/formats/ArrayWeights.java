@@ -9,16 +9,19 @@ import io.gptjava.train.model.ParameterLayout.Parameter;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.UnaryOperator;
 
 /**
  * Random weights in arrays, by the names and in the orientation of the layout: what tests write to
  * files in other forms and expect to find again.
  */
-public record ArrayWeights(GptConfig config, Map<String, float[]> arrays) implements ModelWeights {
+public record ArrayWeights(GptConfig config, Map<String, float[]> arrays, Map<String, int[]> shapes)
+    implements ModelWeights {
   /** GPT-2's four shapes with narrow heads and few tokens. */
   public static final List<GptConfig> SHAPES =
       List.of(shape(12, 12), shape(24, 16), shape(36, 20), shape(48, 25));
@@ -37,7 +40,10 @@ public record ArrayWeights(GptConfig config, Map<String, float[]> arrays) implem
   public static ArrayWeights random(GptConfig config, long seed) {
     Random random = new Random(seed);
     Map<String, float[]> arrays = new LinkedHashMap<>();
+    Map<String, int[]> shapes = new HashMap<>();
     for (Parameter parameter : new ParameterLayout(config).parameters()) {
+      shapes.put(
+          parameter.name(), parameter.logicalShape().stream().mapToInt(Long::intValue).toArray());
       float[] values = new float[(int) parameter.logicalCount()];
       for (int i = 0; i < values.length; i++) {
         values[i] =
@@ -45,11 +51,11 @@ public record ArrayWeights(GptConfig config, Map<String, float[]> arrays) implem
       }
       arrays.put(parameter.name(), values);
     }
-    return new ArrayWeights(config, arrays);
+    return new ArrayWeights(config, arrays, shapes);
   }
 
   /** Each weight as {@code change} has it. */
-  public ArrayWeights map(java.util.function.UnaryOperator<Float> change) {
+  public ArrayWeights map(UnaryOperator<Float> change) {
     Map<String, float[]> changed = new LinkedHashMap<>();
     arrays.forEach(
         (name, values) -> {
@@ -59,13 +65,12 @@ public record ArrayWeights(GptConfig config, Map<String, float[]> arrays) implem
           }
           changed.put(name, copy);
         });
-    return new ArrayWeights(config, changed);
+    return new ArrayWeights(config, changed, shapes);
   }
 
   /** Sizes of a tensor. */
   public int[] shape(String name) {
-    return new ParameterLayout(config)
-        .parameter(name).logicalShape().stream().mapToInt(Long::intValue).toArray();
+    return shapes.get(name);
   }
 
   /** A matrix (rows, columns) as (columns, rows). */

@@ -1,5 +1,6 @@
 package io.gptjava.train.formats;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -10,7 +11,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.stream.Collectors;
 
 /**
  * Files of models, written byte by byte from the formats' definitions, and read the same way;
@@ -86,7 +86,7 @@ public final class ModelBytes {
     bytes.get(header);
     int data = bytes.position();
     Map<String, Stored> tensors = new LinkedHashMap<>();
-    var json = new com.fasterxml.jackson.databind.ObjectMapper().readTree(header);
+    var json = new ObjectMapper().readTree(header);
     json.properties()
         .forEach(
             entry -> {
@@ -127,18 +127,6 @@ public final class ModelBytes {
               }
             });
     return tensors;
-  }
-
-  /** The same under other names or in another order, as {@code rename} and {@code order} say. */
-  public static Map<String, Stored> renamed(
-      Map<String, Stored> tensors, java.util.function.UnaryOperator<String> rename) {
-    return tensors.entrySet().stream()
-        .collect(
-            Collectors.toMap(
-                entry -> rename.apply(entry.getKey()),
-                Map.Entry::getValue,
-                (a, b) -> a,
-                LinkedHashMap::new));
   }
 
   /** A {@code config.json} of Transformers. */
