@@ -98,6 +98,7 @@ final class HuggingFaceConfig {
     ObjectNode node = Json.object();
     node.put("add_prefix_space", false);
     node.put("bos_token", "<|endoftext|>");
+    node.put("clean_up_tokenization_spaces", false); // or decoding would not give the text back
     node.put("eos_token", "<|endoftext|>");
     node.put("model_max_length", config.contextLength());
     node.put("tokenizer_class", "GPT2Tokenizer");

@@ -22,7 +22,7 @@ import java.util.function.UnaryOperator;
  */
 public record ArrayWeights(GptConfig config, Map<String, float[]> arrays, Map<String, int[]> shapes)
     implements ModelWeights {
-  /** GPT-2's four shapes with narrow heads and few tokens. */
+  /** GPT-2's four shapes with heads of size 1 and few tokens. */
   public static final List<GptConfig> SHAPES =
       List.of(shape(12, 12), shape(24, 16), shape(36, 20), shape(48, 25));
 
@@ -33,7 +33,7 @@ public record ArrayWeights(GptConfig config, Map<String, float[]> arrays, Map<St
   public static final GptConfig SMALL = new GptConfig(131, 16, 24, 2, 4, 0.1f, true, true);
 
   private static GptConfig shape(int layers, int heads) {
-    return new GptConfig(131, 16, 2 * heads, layers, heads, 0.1f, true, true);
+    return new GptConfig(131, 16, heads, layers, heads, 0.1f, true, true);
   }
 
   /** Draws weights that make every tensor matter. */
