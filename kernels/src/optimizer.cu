@@ -154,7 +154,7 @@ struct Update {
 };
 
 /// Rounds up with the probability of the discarded fraction, down otherwise; infinities and NaN as they are.
-DEVICE unsigned round_stochastically(float x, unsigned random16) {
+DEVICE unsigned rounded_up_or_down(float x, unsigned random16) {
   const unsigned bits = __float_as_uint(x);
   if ((bits & 0x7f800000u) == 0x7f800000u) {
     return ptx::bf16_bits(x);
@@ -162,19 +162,24 @@ DEVICE unsigned round_stochastically(float x, unsigned random16) {
   return (bits + random16) >> 16;
 }
 
-/// Copies of four weights in T, the first at a multiple of 4 of the flat layout.
+/// bf16 copies of four weights, the first at a multiple of 4 of the flat layout, by 16-bit lanes of Philox: lane i % 8 of block
+/// i / 8 for element i. The draws are those of the count of updates, so that a resumed run rounds as it had.
+DEVICE uint2 round_by_chance(const float (&w)[4], int64_t element, uint64_t seed, unsigned updates) {
+  const PhiloxBlock block =
+      philox(seed, static_cast<uint64_t>(element) >> 3, updates, PURPOSE_STOCHASTIC_ROUNDING << 24);
+  const unsigned low = (element & 4) != 0 ? block.word[2] : block.word[0];
+  const unsigned high = (element & 4) != 0 ? block.word[3] : block.word[1];
+  return make_uint2(rounded_up_or_down(w[0], low & 0xffffu) | rounded_up_or_down(w[1], low >> 16) << 16,
+                    rounded_up_or_down(w[2], high & 0xffffu) | rounded_up_or_down(w[3], high >> 16) << 16);
+}
+
+/// Copies of four weights in T.
 template <typename T>
 DEVICE uint2 round_weights(const float (&w)[4], int64_t element, bool stochastic, const StepControl* control) {
   if (!stochastic || !std::is_same_v<T, bf16>) {
     return make_uint2(pair_of<T>(w[0], w[1]), pair_of<T>(w[2], w[3]));
   }
-  const PhiloxBlock block = philox(control->seed, static_cast<uint64_t>(element) >> 3, control->step,
-                                   PURPOSE_STOCHASTIC_ROUNDING << 24);
-  const unsigned low = (element & 4) != 0 ? block.word[2] : block.word[0];
-  const unsigned high = (element & 4) != 0 ? block.word[3] : block.word[1];
-  return make_uint2(
-      round_stochastically(w[0], low & 0xffffu) | round_stochastically(w[1], low >> 16) << 16,
-      round_stochastically(w[2], high & 0xffffu) | round_stochastically(w[3], high >> 16) << 16);
+  return round_by_chance(w, element, control->seed, static_cast<unsigned>(control->updates));
 }
 
 /// One chunk a block. The copies to compute with are of a 16-bit type; stochastic rounding is for bf16, whose steps are coarse.
@@ -257,3 +262,24 @@ DEVICE void update_chunk(float* __restrict__ parameters, const float* __restrict
 
 ADAMW(adamw, bf16)
 ADAMW(adamw_f16, f16)
+
+/// The copies alone, as the update of that count left them: for a restored run. Four elements a thread, to from 16 bytes on.
+KERNEL(THREADS, round_stochastically)
+(const float* __restrict__ from, bf16* __restrict__ to, int64_t count, uint64_t seed, unsigned updates) {
+  const int64_t at = 4 * (static_cast<int64_t>(blockIdx.x) * THREADS + threadIdx.x);
+  const int valid = static_cast<int>(min(static_cast<int64_t>(4), count - at));
+  float w[4];
+#pragma unroll
+  for (int j = 0; j < 4; ++j) {
+    w[j] = j < valid ? from[at + j] : 0.0f;
+  }
+  const uint2 rounded = round_by_chance(w, at, seed, updates);
+  const unsigned halves[4] = {rounded.x & 0xffffu, rounded.x >> 16, rounded.y & 0xffffu, rounded.y >> 16};
+#pragma unroll
+  for (int j = 0; j < 4; ++j) {
+    if (j < valid) {
+      to[at + j] = bf16{static_cast<uint16_t>(halves[j])};
+    }
+  }
+}
+EXPORT_KERNEL(round_stochastically)

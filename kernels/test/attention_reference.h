@@ -47,6 +47,7 @@ struct Problem {
   int head_size;
   unsigned threshold = 0;
   bool limited = false;
+  int second_document = 0;  // where it begins, in all samples; 0: see first_visible
 
   unsigned site = 3u << 24 | 5;
   uint64_t seed = 0x123456789abcdef0ull;
@@ -63,14 +64,18 @@ struct Problem {
            std::to_string(head_size) + (threshold != 0 ? " dropout" : "") + (limited ? " limited" : "") + ": ";
   }
 
-  /// A document boundary every seven positions on average in even samples, left padding in odd ones.
+  /// Two documents; or a boundary every seven positions on average in even samples, left padding in odd ones.
   Array<int> first_visible() const {
     Array<int> first(rows());
     Random random(9);
     for (int b = 0; b < batch; b++) {
       int start = 0;
       for (int i = 0; i < sequence; i++) {
-        start = b % 2 == 1 ? std::min(i, sequence / 3) : random.uniform() < 0.15 ? i : start;
+        if (second_document != 0) {
+          start = i < second_document ? 0 : second_document;
+        } else {
+          start = b % 2 == 1 ? std::min(i, sequence / 3) : random.uniform() < 0.15 ? i : start;
+        }
         first[static_cast<size_t>(b) * sequence + i] = start;
       }
     }

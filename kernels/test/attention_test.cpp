@@ -79,6 +79,13 @@ TEST(attention_of_several_query_tiles) {
   check({1, 257, 1, 64, 20000, false});
 }
 
+// A document that begins with the last key of a block, with the first of the next, or inside, and goes on beyond it.
+TEST(attention_documents_at_edges_of_blocks) {
+  for (int start : {63, 64, 127, 128, 129}) {
+    check({1, 200, 1, 32, 0, true, start});
+  }
+}
+
 // Scores of hundreds: the maximum must be tracked, or the powers overflow.
 TEST(attention_of_large_scores) { check({1, 200, 1, 64}, 12); }
 

@@ -248,7 +248,7 @@ TEST(optimizer_rounds_stochastically) {
       continue;
     }
     const unsigned bits = __float_as_uint(weights.w[i]);
-    const ReferencePhilox block(control[0].seed, i >> 3, control[0].step, PURPOSE_STOCHASTIC_ROUNDING << 24);
+    const ReferencePhilox block(control[0].seed, i >> 3, static_cast<unsigned>(control[0].updates), PURPOSE_STOCHASTIC_ROUNDING << 24);
     const unsigned expected = (bits + block.lane(i & 7)) >> 16;
     expect(weights.compute[i].bits == expected, mismatch("compute", i, weights.compute.value(i), weights.w.value(i)));
     const double place = std::ldexp(1.0, std::ilogb(weights.w.value(i)) - 7);
@@ -258,4 +258,12 @@ TEST(optimizer_rounds_stochastically) {
   }
   expect(std::fabs(bias) < 4 * std::sqrt(elements / 6.0), "biased by " + std::to_string(bias));
   expect(nearest > elements * 0.7 && nearest < elements * 0.8, std::to_string(nearest) + " rounded to nearest");
+  Array<bf16> again(COUNT - 3);
+  launch("round_stochastically", dim3((COUNT - 3 + 1023) / 1024), dim3(256), 0, weights.w, again,
+         static_cast<int64_t>(COUNT - 3), control[0].seed, static_cast<unsigned>(control[0].updates));
+  for (size_t i = 0; i < again.size(); ++i) {
+    if (chunk_of(chunks, i) != nullptr) {
+      expect(again[i].bits == weights.compute[i].bits, mismatch("again", i, again.value(i), weights.compute.value(i)));
+    }
+  }
 }

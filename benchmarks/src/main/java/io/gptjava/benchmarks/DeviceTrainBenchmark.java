@@ -63,7 +63,7 @@ public final class DeviceTrainBenchmark {
         Timing.of(times),
         steps.loss(),
         memory(backend, settings),
-        DatasheetPeak.of(backend.description(), settings.precision()),
+        backend.datasheetFlops(settings.precision()),
         product(backend, settings, productSize));
   }
 

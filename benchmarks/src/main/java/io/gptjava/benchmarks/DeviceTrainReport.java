@@ -2,6 +2,7 @@ package io.gptjava.benchmarks;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gptjava.train.ModelFlops;
 import io.gptjava.train.model.MemoryPlan;
 import java.util.Locale;
 
@@ -44,7 +45,7 @@ public final class DeviceTrainReport {
         text,
         "rate    %.1f TFLOP/s of useful work: %s",
         result.flopsPerSecond() / TERA,
-        DeviceTrainResult.FORMULA);
+        ModelFlops.FORMULA);
     result
         .datasheetPeak()
         .ifPresent(peak -> utilisation(text, result, peak, "the data sheet's dense rate"));
@@ -86,7 +87,7 @@ public final class DeviceTrainReport {
     root.put("first_step_ms", result.firstStepMilliseconds());
     root.put("launch_seconds", result.launchSeconds());
     root.put("final_loss", result.finalLoss());
-    root.put("flops_formula", DeviceTrainResult.FORMULA);
+    root.put("flops_formula", ModelFlops.FORMULA);
     root.put("tflops", result.flopsPerSecond() / TERA);
     result
         .datasheetPeak()

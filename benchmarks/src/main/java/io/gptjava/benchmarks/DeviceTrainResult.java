@@ -1,6 +1,6 @@
 package io.gptjava.benchmarks;
 
-import io.gptjava.core.GptConfig;
+import io.gptjava.train.ModelFlops;
 import io.gptjava.train.model.MemoryPlan;
 import io.gptjava.train.run.Environment;
 import java.util.OptionalDouble;
@@ -31,17 +31,6 @@ public record DeviceTrainResult(
     MemoryPlan memory,
     OptionalDouble datasheetPeak,
     OptionalDouble productPeak) {
-  /** How {@link #flopsPerToken} counts. */
-  public static final String FORMULA = "6N + 6LCT (causal; N parameters, L layers, C width)";
-
-  /**
-   * Useful FLOPs of training on one token (Kaplan et al., 2020, with causal attention): 6N for the
-   * weights, and per layer 2·2·C·T/2 forward and twice that backward for scores and values.
-   */
-  public static double flopsPerToken(GptConfig model, int sequence) {
-    return 6.0 * model.parameterCount() + 6.0 * model.layers() * model.width() * sequence;
-  }
-
   /** Training speed at the median step. */
   public double tokensPerSecond() {
     return settings.tokens() / (step.median() * 1e-3);
@@ -49,6 +38,6 @@ public record DeviceTrainResult(
 
   /** Useful FLOPs a second at the median step. */
   public double flopsPerSecond() {
-    return tokensPerSecond() * flopsPerToken(settings.model(), settings.sequence());
+    return tokensPerSecond() * ModelFlops.perToken(settings.model(), settings.sequence());
   }
 }

@@ -4,29 +4,52 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Summary of repeated timings in milliseconds.
+ * Repeated timings in milliseconds.
  *
- * @param count number of timings
- * @param min shortest
- * @param median middle, or mean of the middle two
- * @param p95 the nearest-rank 95th percentile
- * @param max longest
+ * @param sorted shortest first
  */
-public record Timing(int count, double min, double median, double p95, double max) {
+public record Timing(List<Double> sorted) {
   /**
-   * Summarises.
+   * Sorts.
    *
    * @throws IllegalArgumentException if there is none
    */
-  public static Timing of(List<Double> milliseconds) {
-    if (milliseconds.isEmpty()) {
+  public Timing {
+    if (sorted.isEmpty()) {
       throw new IllegalArgumentException("nothing was timed");
     }
-    double[] sorted = milliseconds.stream().mapToDouble(Double::doubleValue).sorted().toArray();
-    int n = sorted.length;
-    double median = (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
-    double p95 = sorted[(int) Math.ceil(0.95 * n) - 1];
-    return new Timing(n, sorted[0], median, p95, sorted[n - 1]);
+    sorted = sorted.stream().sorted().toList();
+  }
+
+  /** Timings in any order. */
+  public static Timing of(List<Double> milliseconds) {
+    return new Timing(milliseconds);
+  }
+
+  /** Number of timings. */
+  public int count() {
+    return sorted.size();
+  }
+
+  /** The shortest. */
+  public double min() {
+    return sorted.getFirst();
+  }
+
+  /** The middle, or the mean of the middle two. */
+  public double median() {
+    int n = count();
+    return (sorted.get((n - 1) / 2) + sorted.get(n / 2)) / 2;
+  }
+
+  /** The nearest-rank 95th percentile. */
+  public double p95() {
+    return sorted.get((int) Math.ceil(0.95 * count()) - 1);
+  }
+
+  /** The longest. */
+  public double max() {
+    return sorted.getLast();
   }
 
   /** Milliseconds that an action takes. */

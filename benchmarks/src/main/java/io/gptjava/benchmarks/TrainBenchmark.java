@@ -6,6 +6,7 @@ import io.gptjava.core.GptConfig;
 import io.gptjava.core.GptException;
 import io.gptjava.core.OptimizerState;
 import io.gptjava.core.Precision;
+import io.gptjava.train.ResidentMemory;
 import io.gptjava.train.config.Recompute;
 import io.gptjava.train.model.ModelSize;
 import io.gptjava.train.run.Environment;

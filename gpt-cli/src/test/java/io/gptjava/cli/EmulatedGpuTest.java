@@ -50,8 +50,6 @@ final class EmulatedGpuTest {
             List.of(
                 "--backend",
                 "cuda",
-                "--precision",
-                "fp16",
                 "--data",
                 text.toString(),
                 "--out",
@@ -71,6 +69,9 @@ final class EmulatedGpuTest {
                 "--eval-every",
                 "0"));
     arguments.addAll(List.of(more));
+    if (!arguments.contains("--precision")) {
+      arguments.addAll(List.of("--precision", "fp16"));
+    }
     return run("train", arguments.toArray(String[]::new));
   }
 
@@ -101,6 +102,43 @@ final class EmulatedGpuTest {
     long skips = train.err().lines().filter(line -> line.contains("loss scale now")).count();
     assertEquals(31, skips, train.err()); // from 2¹⁶ to below 2⁻¹⁴
     assertTrue(train.err().contains("the loss scale fell to 3.0517578E-5"), train.err());
+  }
+
+  /**
+   * What NVML reads is logged with every tenth step; a guard that sees no spike changes nothing.
+   */
+  @Test
+  void readsTheGpuAndLooksBeforeItUpdates() throws IOException {
+    Path plain = folder.resolve("plain");
+    Path guarded = folder.resolve("guarded");
+    String[] steps = {"--steps", "12", "--precision", "fp32"};
+    String[] guard = {"--steps", "12", "--precision", "fp32", "--spike-guard", "skip"};
+    assertEquals(0, train(plain, steps).code());
+    assertEquals(0, train(guarded, guard).code());
+    List<JsonNode> expected = steps(plain);
+    List<JsonNode> actual = steps(guarded);
+    assertEquals(12, expected.size());
+    for (int i = 0; i < 12; i++) {
+      assertEquals(expected.get(i).path("loss"), actual.get(i).path("loss"), "step " + i);
+      assertEquals(i % 10 == 0, expected.get(i).has("gpu"), "step " + i);
+    }
+    JsonNode gpu = expected.getFirst().path("gpu");
+    assertEquals(40, gpu.path("celsius").asInt());
+    assertEquals(100, gpu.path("watts").asDouble());
+    assertEquals(300, gpu.path("limit_watts").asDouble());
+    assertEquals(1000, gpu.path("mhz").asInt());
+    assertTrue(gpu.path("memory_bytes").asLong() > 0, gpu.toString());
+  }
+
+  private static List<JsonNode> steps(Path run) throws IOException {
+    List<JsonNode> steps = new ArrayList<>();
+    for (String line : Files.readAllLines(run.resolve("metrics.jsonl"))) {
+      JsonNode event = new ObjectMapper().readTree(line);
+      if (event.path("event").asText().equals("step")) {
+        steps.add(event);
+      }
+    }
+    return steps;
   }
 
   private static JsonNode trainer(Path run, int step) throws IOException {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -187,11 +188,62 @@ final class TrainAndResumeTest {
       "--steps", "9", "--lr", "0", "--eval-every", "1", "--stop-after-no-improvement", "2"
     };
     assertEquals(0, train(patient).code());
+    JsonNode end = lastEvent();
+    assertEquals("end", end.path("event").asText());
+    assertEquals("no improvement", end.path("reason").asText());
+    assertEquals(3, end.path("steps").asInt());
+    assertEquals(1, end.path("best_step").asInt());
+    assertEquals(end.path("last_val_loss"), end.path("best_val_loss"));
+    assertTrue(end.path("training_seconds").asDouble() < end.path("seconds").asDouble());
+    assertTrue(end.path("tokens_per_second").asDouble() > 0, end.toString());
+    assertTrue(end.path("mfu_datasheet").isNull(), end.toString());
+    assertTrue(end.path("peak_memory_bytes").asLong() > 1 << 20, end.toString());
     Cli resume = Cli.run("resume", run.toString());
     assertEquals(0, resume.code(), resume.err());
     assertEquals(
         run + " stopped by itself after 3 of 9 steps: no improvement; nothing to do\n",
         resume.out());
+  }
+
+  private JsonNode lastEvent() throws IOException {
+    return JSON.readTree(Files.readAllLines(run.resolve("metrics.jsonl")).getLast());
+  }
+
+  /** The first update leaves weights that no data is good enough for. */
+  @Test
+  void leavingDataOutInVainEndsWithSix() throws IOException {
+    Cli train =
+        train("--steps", "20", "--lr", "1e30", "--warmup-ratio", "0", "--on-nan", "rollback");
+    assertEquals(6, train.code(), train.err());
+    assertEquals(3, train.err().lines().filter(l -> l.endsWith("its data is left out")).count());
+    assertTrue(train.err().contains("leaving data out 3 times in a row"), train.err());
+    assertEquals("diverged", lastEvent().path("reason").asText());
+    assertTrue(Files.isDirectory(run.resolve("checkpoints/000001")), "the checkpoint is kept");
+  }
+
+  /** Fourteen windows of 8 tokens: whole, since a CPU can use a thousand. */
+  @Test
+  void aBatchThatNobodyGaveIsChosenAndKept() throws IOException {
+    String shape = "--layers 1 --heads 2 --width 8 --context-length 8 --save-every 2";
+    String watch = "--eval-every 0 --sample-every 0 --steps 4 --total-batch-tokens 112";
+    List<String> arguments = new ArrayList<>(List.of("train", "--data", text.toString()));
+    arguments.addAll(List.of("--out", run.toString()));
+    arguments.addAll(List.of((shape + " " + watch).split(" ")));
+    Cli train = Cli.run(arguments.toArray(String[]::new));
+    assertEquals(0, train.code(), train.err());
+    String told = "Batch size: 14 sequences of 8 tokens, 1 times a step (the whole step)";
+    assertEquals(1, train.out().lines().filter(told::equals).count(), train.out());
+    ObjectNode config = (ObjectNode) JSON.readTree(run.resolve("config.json").toFile());
+    assertEquals(14, config.at("/batch-size/value").asInt());
+    assertEquals("automatic", config.at("/batch-size/origin").asText());
+    byte[] before = Files.readAllBytes(run.resolve("checkpoints/000004/model.safetensors"));
+    config.remove(List.of("spike-guard", "spike-threshold", "spike-window")); // an older version's
+    JSON.writeValue(run.resolve("config.json").toFile(), config);
+    Cli resume = Cli.run("resume", run.toString(), "--from", "2");
+    assertEquals(0, resume.code(), resume.err());
+    assertFalse(resume.out().contains("Batch size:"), resume.out());
+    byte[] after = Files.readAllBytes(run.resolve("checkpoints/000004/model.safetensors"));
+    assertEquals(-1, java.util.Arrays.mismatch(before, after));
   }
 
   @Test

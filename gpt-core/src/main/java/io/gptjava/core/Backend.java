@@ -1,6 +1,8 @@
 package io.gptjava.core;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.Set;
 
@@ -48,6 +50,22 @@ public interface Backend extends AutoCloseable {
    */
   default OptionalLong availableBytes() {
     return OptionalLong.empty();
+  }
+
+  /**
+   * Dense matrix products a second that the device's data sheet promises, in FLOP/s; empty where
+   * there is none or it is not known.
+   */
+  default OptionalDouble datasheetFlops(Precision precision) {
+    return OptionalDouble.empty();
+  }
+
+  /**
+   * What the device is doing now, for logs; empty where nobody tells. Waits for no op, but may take
+   * a millisecond: not for every step.
+   */
+  default Optional<DeviceReadings> readings() {
+    return Optional.empty();
   }
 
   /**

@@ -352,6 +352,18 @@ public interface Ops {
    */
   void adamW(OptimizerState state, AdamWSettings settings);
 
+  /**
+   * Rounds as {@link #adamW} with {@link AdamWSettings#stochasticRounding} left the weights to
+   * compute with after an update, by {@link StochasticRounding}: for restoring a run. Never part of
+   * a step.
+   *
+   * @param from (P) F32
+   * @param to (P) BF16
+   * @param seed the run's, {@link StepInputs#seed}
+   * @param updates count of updates made
+   */
+  void roundStochastically(Tensor from, Tensor to, long seed, long updates);
+
   // ---- plumbing -----------------------------------------------------------------------------
 
   /** Converts between float dtypes, rounding to nearest even; same count. */

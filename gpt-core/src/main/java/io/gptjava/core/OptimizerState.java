@@ -10,7 +10,8 @@ import java.util.List;
  * @param firstMoment m (P) F32
  * @param secondMoment v (P) F32
  * @param computeOrNull (P) the weights as the model computes with them, in its lower precision:
- *     written beside the masters, rounded to nearest even; null where the masters serve
+ *     written beside the masters, rounded to nearest even, or by chance if {@link AdamWSettings}
+ *     say so; null where the masters serve
  * @param ranges the parameter tensors in order of their offset; padding between them belongs to
  *     none
  */

@@ -31,6 +31,9 @@ public final class Philox {
   /** Token sampling in generation. */
   public static final int PURPOSE_SAMPLING = 6;
 
+  /** Stochastic rounding of weights; the step word holds the count of updates. */
+  public static final int PURPOSE_STOCHASTIC_ROUNDING = 7;
+
   private static final int M0 = 0xD2511F53;
   private static final int M1 = 0xCD9E8D57;
   private static final int W0 = 0x9E3779B9;

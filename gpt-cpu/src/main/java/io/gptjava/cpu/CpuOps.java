@@ -1,6 +1,7 @@
 package io.gptjava.cpu;
 
 import io.gptjava.core.AdamWSettings;
+import io.gptjava.core.DType;
 import io.gptjava.core.Dropout;
 import io.gptjava.core.HostStepControl;
 import io.gptjava.core.Ops;
@@ -234,9 +235,21 @@ final class CpuOps implements Ops {
   @Override
   public void adamW(OptimizerState state, AdamWSettings settings) {
     optimizer.adamW(state, settings);
-    if (state.computeOrNull() != null && !control.skipped()) {
-      elementwise.cast(state.parameters(), state.computeOrNull());
+    Tensor compute = state.computeOrNull();
+    if (compute == null || control.skipped()) {
+      return;
     }
+    if (settings.stochasticRounding() && compute.dtype() == DType.BF16) {
+      long updates = control.read().updates();
+      roundStochastically(state.parameters(), compute, control.inputs().seed(), updates);
+    } else {
+      elementwise.cast(state.parameters(), compute);
+    }
+  }
+
+  @Override
+  public void roundStochastically(Tensor from, Tensor to, long seed, long updates) {
+    elementwise.roundStochastically(from, to, seed, updates);
   }
 
   @Override

@@ -20,12 +20,15 @@ final class ElementwiseOps {
 
   private final WorkerPool pool;
   private final Conversion[] conversions;
+  private final StochasticRows[] stochastic;
 
   ElementwiseOps(WorkerPool pool) {
     this.pool = pool;
     conversions = new Conversion[pool.threads()];
+    stochastic = new StochasticRows[pool.threads()];
     for (int i = 0; i < conversions.length; i++) {
       conversions[i] = new Conversion();
+      stochastic[i] = new StochasticRows(CHUNK);
     }
   }
 
@@ -159,6 +162,20 @@ final class ElementwiseOps {
                 to.dtype(),
                 (long) task * CHUNK,
                 length(task, count)));
+  }
+
+  void roundStochastically(Tensor from, Tensor to, long seed, long updates) {
+    long count = to.count();
+    MemorySegment source = Operands.floats("from", from, count);
+    Operands.require(to.dtype() == DType.BF16, "to", to);
+    MemorySegment target = to.segment();
+    pool.run(
+        tasks(count, CHUNK),
+        (task, worker) -> {
+          StochasticRows rows = stochastic[worker];
+          rows.stream(seed, updates);
+          rows.round(source, target, (long) task * CHUNK, length(task, count));
+        });
   }
 
   void fill(Tensor tensor, float value) {

@@ -2,6 +2,7 @@ package io.gptjava.cuda;
 
 import io.gptjava.core.Backend;
 import io.gptjava.core.BackendOptions;
+import io.gptjava.core.DeviceReadings;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
 import io.gptjava.core.Memory;
@@ -19,6 +20,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.EnumSet;
+import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.Set;
 
@@ -35,6 +38,7 @@ public final class CudaBackend implements Backend {
   private final HostCopies copies;
   private final Blas blas;
   private final CudaOps ops;
+  private final GpuMonitor monitor;
   private final boolean tf32;
   private int recordings;
 
@@ -52,6 +56,7 @@ public final class CudaBackend implements Backend {
       copies = opened(new HostCopies(device));
       blas = opened(openBlas(options));
       ops = opened(new CudaOps(device, control, blas));
+      monitor = opened(new GpuMonitor(device));
       complete = true;
     } finally {
       if (!complete) {
@@ -128,6 +133,16 @@ public final class CudaBackend implements Backend {
   @Override
   public OptionalLong availableBytes() {
     return OptionalLong.of(device.memory().free());
+  }
+
+  @Override
+  public OptionalDouble datasheetFlops(Precision precision) {
+    return DatasheetPeak.of(device.name(), precision);
+  }
+
+  @Override
+  public Optional<DeviceReadings> readings() {
+    return Optional.of(monitor.read());
   }
 
   /** A segment that only carries an address: the host never touches its content. */

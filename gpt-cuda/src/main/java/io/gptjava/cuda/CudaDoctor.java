@@ -3,6 +3,7 @@ package io.gptjava.cuda;
 import io.gptjava.core.BackendOptions;
 import io.gptjava.cuda.CudaSupport.Gpu;
 import io.gptjava.cuda.ffi.CublasApi;
+import io.gptjava.cuda.ffi.CublasLtApi;
 import io.gptjava.cuda.ffi.CudaException;
 import io.gptjava.cuda.ffi.LibraryFinder;
 import io.gptjava.cuda.ffi.LibrarySearch;
@@ -45,6 +46,10 @@ public final class CudaDoctor {
     if (driver.isEmpty()) {
       add("NVIDIA driver", MISSING + support.driver().reasons());
       add("to install", CudaRemedies.DRIVER);
+      LibraryFinder finder = new LibraryFinder(options.cudaLibrary(), options.cudaHome());
+      for (LibrarySearch search : List.of(CublasLtApi.search(finder), CublasApi.search(finder))) {
+        search.library().ifPresent(library -> add(search.name(), library.path()));
+      }
       return findings;
     }
     try (Monitor monitor = new Monitor(options)) {

@@ -25,7 +25,7 @@ final class CudaOps implements Ops, AutoCloseable {
     linear = new CudaLinear(blas);
     elementwise = new CudaElementwise(device);
     head = new CudaHead(device, control, blas);
-    optimizer = new CudaOptimizer(device, control, false);
+    optimizer = new CudaOptimizer(device, control);
   }
 
   @Override
@@ -225,6 +225,11 @@ final class CudaOps implements Ops, AutoCloseable {
   @Override
   public void adamW(OptimizerState state, AdamWSettings settings) {
     optimizer.adamW(state, settings);
+  }
+
+  @Override
+  public void roundStochastically(Tensor from, Tensor to, long seed, long updates) {
+    optimizer.roundStochastically(from, to, seed, updates);
   }
 
   @Override

@@ -7,6 +7,7 @@ import io.gptjava.core.AdamWSettings;
 import io.gptjava.core.DType;
 import io.gptjava.core.OptimizerState;
 import io.gptjava.core.OptimizerState.ParameterRange;
+import io.gptjava.core.Tensor;
 import io.gptjava.cuda.device.CudaDevice;
 import io.gptjava.cuda.device.DeviceMemory;
 import java.lang.foreign.Arena;
@@ -30,19 +31,11 @@ final class CudaOptimizer implements AutoCloseable {
 
   private final CudaDevice device;
   private final CudaStepControl control;
-  private final boolean stochasticRounding;
   private final List<Chunks> tables = new ArrayList<>();
 
-  /**
-   * The optimizer's ops on a device.
-   *
-   * @param stochasticRounding whether bf16 copies of the weights to compute with are rounded up or
-   *     down by chance, in proportion, instead of to nearest
-   */
-  CudaOptimizer(CudaDevice device, CudaStepControl control, boolean stochasticRounding) {
+  CudaOptimizer(CudaDevice device, CudaStepControl control) {
     this.device = device;
     this.control = control;
-    this.stochasticRounding = stochasticRounding;
   }
 
   void globalGradientNorm(OptimizerState state) {
@@ -83,9 +76,25 @@ final class CudaOptimizer implements AutoCloseable {
         .float32(settings.beta2())
         .float32(settings.epsilon())
         .float32(settings.weightDecay())
-        .int32(stochasticRounding ? 1 : 0)
+        .int32(settings.stochasticRounding() ? 1 : 0)
         .address(control.address())
         .launch(chunks.count, 1, 1, THREADS, 0);
+  }
+
+  void roundStochastically(Tensor from, Tensor to, long seed, long updates) {
+    long count = to.count();
+    CudaOperands.f32("from", from, count);
+    CudaOperands.vectorOrNull("to", to, DType.BF16, count);
+    CudaOperands.require(
+        Launches.packed(DType.F32, 0, from.address() | to.address()), "unaligned", from);
+    device
+        .kernel("round_stochastically")
+        .pointer(from)
+        .pointer(to)
+        .int64(count)
+        .int64(seed)
+        .int32((int) updates)
+        .launch(Launches.ceiling(count, 4 * THREADS), 1, 1, THREADS, 0);
   }
 
   private static boolean computesIn(OptimizerState state, DType type) {

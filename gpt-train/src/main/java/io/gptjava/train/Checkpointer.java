@@ -1,8 +1,9 @@
 package io.gptjava.train;
 
 import java.nio.file.Path;
+import java.util.Optional;
 
-/** Writes the state of a run where it can be resumed from. */
+/** Writes the state of a run where it can be resumed from, and reads it back. */
 @FunctionalInterface
 public interface Checkpointer {
   /**
@@ -12,4 +13,21 @@ public interface Checkpointer {
    * @return the checkpoint's folder
    */
   Path save(TrainerState state, double validationLoss);
+
+  /**
+   * Puts the model's weights and the optimizer's moments back to the newest checkpoint, or, where
+   * there is none yet, to where the run began.
+   *
+   * @return where the run stood then; empty if this one cannot go back
+   */
+  default Optional<Restored> restore() {
+    return Optional.empty();
+  }
+
+  /**
+   * Where a run stands again.
+   *
+   * @param validationLoss as it was saved
+   */
+  record Restored(TrainerState state, double validationLoss) {}
 }

@@ -15,6 +15,7 @@ import java.util.Optional;
  */
 final class LossScaler {
   private final LossScaling scaling;
+  private final StepControl control;
   private LossScale last;
 
   /**
@@ -24,6 +25,12 @@ final class LossScaler {
    */
   LossScaler(Precision precision, StepControl control, LossScale from) {
     scaling = precision.lossScaling();
+    this.control = control;
+    goOnWith(from);
+  }
+
+  /** Goes on with another scale, that of a state that the run goes back to. */
+  void goOnWith(LossScale from) {
     control.scaleLoss(scaling, scaling.dynamic() ? from : LossScale.NONE);
     last = from;
   }

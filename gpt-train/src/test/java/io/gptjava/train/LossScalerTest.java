@@ -113,7 +113,8 @@ class LossScalerTest {
             s.bestLoss(),
             s.bestStep(),
             s.evaluationsWithoutImprovement(),
-            from);
+            from,
+            GuardState.EMPTY);
     Checkpointer checkpointer =
         (state, validationLoss) -> {
           saved.add(state);

@@ -1,8 +1,8 @@
 package io.gptjava.benchmarks.acceptance;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.gptjava.benchmarks.DeviceTrainResult;
 import io.gptjava.benchmarks.Timing;
+import io.gptjava.train.ModelFlops;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -73,7 +73,7 @@ final class TrainTable {
     }
     line(
         "MFU by %s, of %.0f TFLOP/s (data sheet)%s.",
-        DeviceTrainResult.FORMULA,
+        ModelFlops.FORMULA,
         DATASHEET_TFLOPS,
         product.isPresent()
             ? String.format(

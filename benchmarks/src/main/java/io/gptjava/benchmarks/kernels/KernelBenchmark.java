@@ -73,6 +73,12 @@ public final class KernelBenchmark {
           shapes, pattern, samples, sampleMilliseconds, rotationBytes, copyBytes, matmulSize, seed);
     }
 
+    /** The same at other shapes. */
+    Settings withShapes(KernelShapes others) {
+      return new Settings(
+          others, only, samples, sampleMilliseconds, rotationBytes, copyBytes, matmulSize, seed);
+    }
+
     /** The same with another number of timed batches. */
     public Settings withSamples(int count) {
       return new Settings(

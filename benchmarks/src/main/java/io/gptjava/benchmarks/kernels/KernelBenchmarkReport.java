@@ -108,6 +108,7 @@ public final class KernelBenchmarkReport {
       node.put("family", kernel.family()).put("name", kernel.name()).put("calls", kernel.calls());
       node.put("ms_median", kernel.timing().median()).put("ms_min", kernel.timing().min());
       node.put("ms_p95", kernel.timing().p95()).put("samples", kernel.timing().count());
+      kernel.timing().sorted().forEach(node.putArray("ms")::add);
       node.put("repetitions", kernel.repetitions());
       node.put("flops", kernel.cost().flops()).put("bytes", kernel.cost().bytes());
       node.put("tflops", kernel.flopsPerSecond() / TERA);

@@ -20,6 +20,7 @@ import io.gptjava.core.GptConfig;
 import io.gptjava.core.Precision;
 import io.gptjava.core.reference.ReferenceBackend;
 import io.gptjava.cuda.CudaBackend;
+import io.gptjava.train.ModelFlops;
 import java.util.Locale;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -70,7 +71,7 @@ class CudaBenchmarkTest {
         json.path("tflops").asDouble(),
         1e-12);
     assertTrue(json.at("/memory_bytes/activations").asLong() > 0);
-    assertTrue(DeviceTrainReport.text(result).contains(DeviceTrainResult.FORMULA));
+    assertTrue(DeviceTrainReport.text(result).contains(ModelFlops.FORMULA));
   }
 
   @Test
@@ -83,7 +84,6 @@ class CudaBenchmarkTest {
   @Test
   void usefulWorkOfGpt2IsThatOfItsParametersAndCausalAttention() {
     GptConfig gpt2 = new GptConfig(50_257, 1024, 768, 12, 12, 0, true, true);
-    assertEquals(
-        6 * 124_439_808.0 + 6.0 * 12 * 768 * 1024, DeviceTrainResult.flopsPerToken(gpt2, 1024));
+    assertEquals(6 * 124_439_808.0 + 6.0 * 12 * 768 * 1024, ModelFlops.perToken(gpt2, 1024));
   }
 }

@@ -71,12 +71,12 @@ final class KernelBenchmarkTest {
   void shareIsTheSlowerCeilingOverTheTime() {
     Ceilings ceilings = new Ceilings(1000, 100);
     KernelTime kernel =
-        new KernelTime("f", "op", 3, new OpCost(500, 20), 1, new Timing(1, 1000, 1000, 1000, 1000));
+        new KernelTime("f", "op", 3, new OpCost(500, 20), 1, Timing.of(List.of(1000.0)));
     assertEquals(0.5, kernel.share(ceilings));
     assertFalse(kernel.memoryBound(ceilings));
     assertEquals(3000, kernel.stepMilliseconds());
     KernelTime moving =
-        new KernelTime("f", "op", 3, new OpCost(0, 20), 1, new Timing(1, 400, 400, 400, 400));
+        new KernelTime("f", "op", 3, new OpCost(0, 20), 1, Timing.of(List.of(400.0)));
     assertEquals(0.5, moving.share(ceilings));
     assertTrue(moving.memoryBound(ceilings));
     assertEquals(50, moving.bytesPerSecond());
@@ -90,7 +90,7 @@ final class KernelBenchmarkTest {
           new KernelSampler(backend, new FixedTimer(indices), 3, 8).sample(indices::add);
       // Each call counts one millisecond: 8 of them make a batch.
       assertEquals(8, sample.repetitions());
-      assertEquals(new Timing(3, 1, 1, 1, 1), sample.timing());
+      assertEquals(Timing.of(List.of(1.0, 1.0, 1.0)), sample.timing());
       assertEquals(
           List.of(0, 1, 2, 3, 4, 5, 6, 7), indices.subList(indices.size() - 8, indices.size()));
     }

@@ -16,6 +16,7 @@ import picocli.CommandLine.Spec;
       "Examples",
       "  gpt bench train --preset textbook",
       "  gpt bench kernels --preset textbook --backend cpu",
+      "  gpt bench attention --backend cpu",
       "  gpt bench memory --preset gpt2-355m --batch-size 4",
       "  gpt bench matmul"
     })
@@ -29,6 +30,7 @@ public final class BenchCommand implements Runnable {
     return new CommandLine(new BenchCommand())
         .addSubcommand("train", BenchTrainCommand.create(context))
         .addSubcommand("kernels", BenchKernelsCommand.create(context))
+        .addSubcommand("attention", BenchAttentionCommand.create(context))
         .addSubcommand("memory", BenchMemoryCommand.create(context))
         .addSubcommand("matmul", new BenchMatmulCommand(context));
   }
@@ -38,6 +40,7 @@ public final class BenchCommand implements Runnable {
     throw new ParameterException(
         spec.commandLine(),
         "Missing benchmark: gpt bench train times training steps, gpt bench kernels single ops, gpt"
-            + " bench memory plans without running, gpt bench matmul the CPU's matrix products");
+            + " bench attention attention by sequence length, gpt bench memory plans without"
+            + " running, gpt bench matmul the CPU's matrix products");
   }
 }

@@ -1,22 +1,27 @@
 package io.gptjava.cli.command;
 
-import io.gptjava.benchmarks.DeviceTrainBenchmark;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gptjava.benchmarks.baseline.KernelBaseline;
+import io.gptjava.benchmarks.baseline.KernelComparison;
+import io.gptjava.benchmarks.baseline.KernelComparisonReport;
 import io.gptjava.benchmarks.kernels.KernelBenchmark;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkReport;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkResult;
-import io.gptjava.benchmarks.kernels.KernelShapes;
 import io.gptjava.cli.CliContext;
 import io.gptjava.cli.GptVersion;
 import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.config.ResolvedSettings;
 import io.gptjava.cli.config.TrainConfigs;
 import io.gptjava.cli.model.Models;
-import io.gptjava.core.Backend;
+import io.gptjava.core.Failure;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.run.BuildCommit;
+import java.nio.file.Path;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -36,7 +41,8 @@ import picocli.CommandLine.Spec;
       "",
       "Examples",
       "  gpt bench kernels --backend cuda --precision bf16 --batch-size 64",
-      "  gpt bench kernels --preset textbook --backend cpu --only attention"
+      "  gpt bench kernels --preset textbook --backend cpu --only attention",
+      "  gpt bench kernels --json > before.json; gpt bench kernels --baseline before.json"
     })
 public final class BenchKernelsCommand implements Callable<Integer> {
   private static final BenchSettings SETTINGS =
@@ -57,6 +63,9 @@ public final class BenchKernelsCommand implements Callable<Integer> {
           "precision",
           "blas",
           "threads");
+
+  /** How often what seems slower is measured again before it is called so. */
+  private static final int LOOKS = 2;
 
   private final CliContext context;
 
@@ -83,6 +92,20 @@ public final class BenchKernelsCommand implements Callable<Integer> {
           "Small ceilings, no rotation past the cache: to see that it runs, not to measure.")
   private boolean quick;
 
+  @Option(
+      names = "--baseline",
+      paramLabel = "FILE",
+      description =
+          "What --json printed once: compare with it, measure again what seems slower, and exit with 9"
+              + " if that confirms it.")
+  private Path baseline;
+
+  @Option(
+      names = "--tolerance",
+      paramLabel = "SHARE",
+      description = "Changes up to this share are none. Default: 0.05.")
+  private double tolerance = 0.05;
+
   private BenchKernelsCommand(CliContext context) {
     this.context = context;
   }
@@ -97,38 +120,56 @@ public final class BenchKernelsCommand implements Callable<Integer> {
     ResolvedSettings settings = SETTINGS.resolve(spec, context);
     TrainConfig config = TrainConfigs.from(settings, Models::config);
     BackendChoice choice = BackendChoice.of(settings, context.environment());
-    KernelBenchmarkResult result =
-        KernelBenchmark.run(
-            choice::open, benchmark(choice, config), GptVersion.number(), BuildCommit.read());
-    if (json) {
-      context.out().println(KernelBenchmarkReport.json(result));
-    } else {
-      context.out().print(KernelBenchmarkReport.text(result));
-    }
-    return 0;
-  }
-
-  private KernelBenchmark.Settings benchmark(BackendChoice choice, TrainConfig config) {
-    KernelShapes shapes =
-        new KernelShapes(
-            config.model(),
-            config.precision().compute(),
-            config.batch().batchSize(),
-            config.batch().sequenceLength());
-    boolean device;
-    try (Backend backend = choice.open()) {
-      device = DeviceTrainBenchmark.suits(backend);
+    Optional<KernelBaseline> before = Optional.ofNullable(baseline).map(KernelBaseline::read);
+    if (!(tolerance >= 0 && tolerance < 1)) {
+      throw Usage.error("--tolerance %s must be from 0 to less than 1", tolerance);
     }
     KernelBenchmark.Settings benchmark =
-        quick
-            ? KernelBenchmark.Settings.quick(shapes, config.seed())
-            : device
-                ? KernelBenchmark.Settings.device(shapes, config.seed())
-                : KernelBenchmark.Settings.host(shapes, config.seed());
-    if (samples < 0) {
-      throw Usage.error("--samples %d must be at least 1", samples);
+        KernelSettings.of(choice, config, quick, samples).withOnly(pattern());
+    KernelBenchmarkResult result = run(choice, benchmark);
+    Optional<KernelComparison> comparison = Optional.empty();
+    if (before.isPresent()) {
+      before.get().requireLike(baseline, result);
+      comparison = Optional.of(compare(before.get(), result, choice, benchmark));
     }
-    return (samples > 0 ? benchmark.withSamples(samples) : benchmark).withOnly(pattern());
+    if (json) {
+      ObjectNode root = KernelBenchmarkReport.json(result);
+      comparison.ifPresent(c -> KernelComparisonReport.put(root.putObject("comparison"), c));
+      context.out().println(root);
+    } else {
+      context.out().print(KernelBenchmarkReport.text(result));
+      comparison.ifPresent(c -> context.out().print("\n" + KernelComparisonReport.text(c)));
+    }
+    return comparison.filter(KernelComparison::regression).isPresent()
+        ? Failure.REGRESSION.exitCode()
+        : 0;
+  }
+
+  private static KernelBenchmarkResult run(
+      BackendChoice choice, KernelBenchmark.Settings benchmark) {
+    return KernelBenchmark.run(choice::open, benchmark, GptVersion.number(), BuildCommit.read());
+  }
+
+  /** Looks again at what seems slower: a busy neighbour does not stay with one op. */
+  private KernelComparison compare(
+      KernelBaseline before,
+      KernelBenchmarkResult result,
+      BackendChoice choice,
+      KernelBenchmark.Settings benchmark) {
+    KernelComparison comparison = KernelComparison.of(before, result, tolerance);
+    for (int look = 1; look <= LOOKS && comparison.regression(); look++) {
+      KernelBenchmark.Settings again = benchmark;
+      if (!comparison.allSlower()) {
+        String suspects =
+            comparison.slower().stream()
+                .map(change -> Pattern.quote(change.family() + " " + change.name()))
+                .collect(Collectors.joining("|", "^(", ")$"));
+        again = benchmark.withOnly(Pattern.compile(suspects));
+      }
+      comparison =
+          comparison.confirmedBy(KernelComparison.of(before, run(choice, again), tolerance));
+    }
+    return comparison;
   }
 
   private Pattern pattern() {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import com.fasterxml.jackson.dataformat.yaml.YAMLParser;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
 import java.io.IOException;
@@ -17,8 +18,12 @@ import java.util.Map;
  * Reads settings from YAML: one {@code key: value} a line, lists for settings that take several.
  */
 final class ConfigFile {
+  /** Words such as {@code off} stay words: for some settings they are a choice. */
   private static final YAMLMapper YAML =
-      YAMLMapper.builder().enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION).build();
+      YAMLMapper.builder()
+          .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
+          .enable(YAMLParser.Feature.PARSE_BOOLEAN_LIKE_WORDS_AS_STRINGS)
+          .build();
 
   private ConfigFile() {}
 

@@ -85,7 +85,8 @@ public final class Settings {
         "total-batch-tokens",
         POSITIVE,
         "Tokens in an optimizer step, instead of --accumulate: a multiple of batch size × sequence"
-            + " length.");
+            + " length. Without --batch-size the largest one is taken that divides them and fits in"
+            + " memory, on a CPU of at most 1024 tokens.");
     t.add("epochs", POSITIVE, "Passes over the training data.");
     t.add("steps", POSITIVE, "Optimizer steps, instead of --epochs.");
     t.add("tokens", POSITIVE, "Tokens to train on, instead of --epochs.");
@@ -111,6 +112,10 @@ public final class Settings {
         "precision",
         List.of("fp32", "tf32", "bf16", "fp16"),
         "Number formats; fp16 scales the loss dynamically.");
+    t.add(
+        "stochastic-rounding",
+        FLAG,
+        "Round the weights that bf16 computes with up or down by chance, not to nearest.");
     t.choice("cpu-matmul", List.of("vector", "onednn"), "Matrix products of the CPU backend.");
     t.choice(
         "recompute",
@@ -142,7 +147,20 @@ public final class Settings {
     t.add("out", PATH, "Folder of the run; must not exist. Default: runs/<date>-<name>.");
     t.add("save-every", CADENCE, "When to write a checkpoint. 0: only at the end.");
     t.add("keep", COUNT, "Newest checkpoints to keep besides the best. 0: all.");
-    t.choice("on-nan", List.of("stop", "rollback"), "What to do when the loss is not finite.");
+    t.choice(
+        "on-nan",
+        List.of("stop", "rollback"),
+        "What to do when the loss is not finite: stop, or go back and leave its data out.");
+    t.choice(
+        "spike-guard",
+        List.of("off", "skip", "rollback"),
+        "What to do when the loss or the gradient norm jumps: nothing, drop the update, or go back"
+            + " to the last checkpoint and leave its data out.");
+    t.add(
+        "spike-threshold",
+        NUMBER,
+        "Standard deviations above the good steps before from which on a step is a spike.");
+    t.add("spike-window", POSITIVE, "Good steps that mean and deviation are taken over.");
     t.add(
         "stop-after-no-improvement",
         COUNT,

@@ -55,9 +55,11 @@ public final class SettingsResolver {
     return new ResolvedSettings(values);
   }
 
-  /** The settings of an earlier run with changes. */
+  /** The settings of an earlier run, whose version may not have had all of them, with changes. */
   public static ResolvedSettings restore(Layer recorded, Layer changes) {
-    Map<String, Layer.Item> values = new LinkedHashMap<>(recorded.items());
+    Map<String, Layer.Item> values = new LinkedHashMap<>();
+    lay(Presets.defaults(), values);
+    lay(recorded, values);
     lay(changes, values);
     return new ResolvedSettings(values);
   }

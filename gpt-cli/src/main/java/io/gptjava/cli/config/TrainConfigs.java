@@ -11,6 +11,7 @@ import io.gptjava.train.config.Duration;
 import io.gptjava.train.config.KeepConfig;
 import io.gptjava.train.config.OptimizerConfig;
 import io.gptjava.train.config.Recompute;
+import io.gptjava.train.config.SpikeGuardConfig;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.config.WatchConfig;
 import java.nio.file.Path;
@@ -146,21 +147,47 @@ public final class TrainConfigs {
     }
   }
 
+  /**
+   * Whether the micro-batch is for the program to choose: tokens of a step are given and its size
+   * is not. Until then it is the preset's, or the next smaller one that divides the step.
+   */
+  public static boolean choosesBatch(ResolvedSettings settings) {
+    return settings.given("total-batch-tokens") && !settings.given("batch-size");
+  }
+
   private BatchConfig batch(GptConfig model) {
-    int batchSize = settings.integer("batch-size");
     int sequence = settings.optionalInteger("sequence-length").orElse(model.contextLength());
     if (sequence > model.contextLength()) {
       throw usage(
           "%s %d is more than the model's context length %d; lower it or raise --context-length"
               .formatted(settings.spelled("sequence-length"), sequence, model.contextLength()));
     }
+    int batchSize = settings.integer("batch-size");
+    if (choosesBatch(settings)) {
+      long sequences = sequences(sequence, 1, "the sequence length = " + sequence);
+      batchSize = largestDivisor(sequences, batchSize);
+    }
     return new BatchConfig(batchSize, sequence, accumulate(batchSize, sequence), duration());
   }
 
-  private int accumulate(int batchSize, int sequence) {
-    if (!settings.has("total-batch-tokens")) {
-      return settings.integer("accumulate");
+  /** The largest divisor of a number that is not above another, both at least 1. */
+  public static int largestDivisor(long number, int most) {
+    int divisor = (int) Math.min(number, most);
+    while (number % divisor != 0) {
+      divisor--;
     }
+    return divisor;
+  }
+
+  private int accumulate(int batchSize, int sequence) {
+    return settings.has("total-batch-tokens")
+        ? sequences(
+            sequence, batchSize, "batch size × sequence length = " + batchSize + " × " + sequence)
+        : settings.integer("accumulate");
+  }
+
+  /** How many micro-batches of so many sequences the tokens of a step are. */
+  private int sequences(int sequence, int batchSize, String divisor) {
     long total = settings.longInteger("total-batch-tokens");
     long micro = (long) batchSize * sequence;
     if (total % micro == 0) {
@@ -169,12 +196,11 @@ public final class TrainConfigs {
     long below = total / micro * micro;
     long above = below + micro;
     throw usage(
-        "%s %d is not a multiple of batch size × sequence length = %d × %d; use %s"
+        "%s %d is not a multiple of %s; use %s"
             .formatted(
                 settings.spelled("total-batch-tokens"),
                 total,
-                batchSize,
-                sequence,
+                divisor,
                 below == 0 ? above : below + " or " + above));
   }
 
@@ -208,7 +234,8 @@ public final class TrainConfigs {
             (float) settings.number("beta1"),
             (float) settings.number("beta2"),
             (float) settings.number("eps"),
-            (float) settings.number("weight-decay")),
+            (float) settings.number("weight-decay"),
+            stochasticRounding()),
         settings.flag("decay-all"),
         peak,
         settings.number("initial-lr"),
@@ -218,6 +245,16 @@ public final class TrainConfigs {
         settings.has("warmup-ratio") ? settings.number("warmup-ratio") : 0,
         settings.number("clip-norm"),
         settings.flag("clip-after-warmup"));
+  }
+
+  private boolean stochasticRounding() {
+    boolean chosen = settings.flag("stochastic-rounding");
+    if (chosen && choice(Precision.class, "precision") != Precision.BF16) {
+      throw usage(
+          "%s rounds the weights of bf16, but the precision is %s; add --precision bf16"
+              .formatted(settings.spelled("stochastic-rounding"), settings.text("precision")));
+    }
+    return chosen;
   }
 
   private WatchConfig watch() {
@@ -235,7 +272,25 @@ public final class TrainConfigs {
         settings.cadence("save-every"),
         settings.integer("keep"),
         choice(KeepConfig.OnNan.class, "on-nan"),
-        settings.integer("stop-after-no-improvement"));
+        settings.integer("stop-after-no-improvement"),
+        spikeGuard());
+  }
+
+  private SpikeGuardConfig spikeGuard() {
+    double threshold = settings.number("spike-threshold");
+    if (threshold == 0) {
+      throw usage(
+          "%s 0 makes a spike of every step; use 6 or so"
+              .formatted(settings.spelled("spike-threshold")));
+    }
+    int window = settings.integer("spike-window");
+    if (window < 2) {
+      throw usage(
+          "%s %d is too few steps to have a deviation; use 100 or so"
+              .formatted(settings.spelled("spike-window"), window));
+    }
+    return new SpikeGuardConfig(
+        choice(SpikeGuardConfig.Action.class, "spike-guard"), threshold, window);
   }
 
   private <E extends Enum<E>> E choice(Class<E> type, String key) {

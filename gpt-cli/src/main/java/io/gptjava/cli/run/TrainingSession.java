@@ -4,6 +4,7 @@ import io.gptjava.cli.CliContext;
 import io.gptjava.cli.ShellWords;
 import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.config.ResolvedSettings;
+import io.gptjava.cli.config.TrainConfigs;
 import io.gptjava.cli.console.Consoles;
 import io.gptjava.core.Backend;
 import io.gptjava.core.tokenizer.Gpt2Tokenizer;
@@ -27,8 +28,8 @@ import java.util.OptionalLong;
 /** A training run with a person in front of it: console, Ctrl-C, what to do next. */
 public final class TrainingSession {
   private final CliContext context;
-  private final ResolvedSettings settings;
-  private final TrainConfig config;
+  private ResolvedSettings settings;
+  private TrainConfig config;
 
   /** A session. */
   public TrainingSession(CliContext context, ResolvedSettings settings, TrainConfig config) {
@@ -67,6 +68,14 @@ public final class TrainingSession {
 
   /** Prints the configuration, the data's figures and what the run needs in memory. */
   public int dryRun() {
+    try (Backend backend = open()) {
+      chooseBatch(backend);
+      dryRun(backend);
+    }
+    return 0;
+  }
+
+  private void dryRun(Backend backend) {
     PrintStream out = context.out();
     settings
         .recorded()
@@ -80,15 +89,14 @@ public final class TrainingSession {
                     recorded.origin()));
     out.println();
     BatchConfig batch = config.batch();
-    try (Backend backend = open();
-        Datasets data =
-            Datasets.load(
-                config.data(),
-                batch.sequenceLength(),
-                settings.has("sequence-length") ? "--sequence-length" : "--context-length",
-                batch.batchSize(),
-                config.seed(),
-                new Gpt2Tokenizer())) {
+    try (Datasets data =
+        Datasets.load(
+            config.data(),
+            batch.sequenceLength(),
+            settings.has("sequence-length") ? "--sequence-length" : "--context-length",
+            batch.batchSize(),
+            config.seed(),
+            new Gpt2Tokenizer())) {
       RunHeader.print(out, backend, config, data);
       out.println("Memory:");
       out.print(RunMemory.ledger(backend, config).table());
@@ -98,7 +106,18 @@ public final class TrainingSession {
           .ifPresent(
               bytes -> out.print(RunMemory.largestBatches(backend, ModelSize.of(config), bytes)));
     }
-    return 0;
+  }
+
+  /** Settles the micro-batch, if that is left to the program. */
+  private void chooseBatch(Backend backend) {
+    if (TrainConfigs.choosesBatch(settings)) {
+      AutomaticBatch choice = AutomaticBatch.choose(backend, config);
+      config = choice.applied(config);
+      settings = choice.applied(settings);
+      if (!silent()) {
+        context.out().println(choice);
+      }
+    }
   }
 
   private Backend open() {
@@ -108,6 +127,7 @@ public final class TrainingSession {
   private Backend openWithRoom() {
     Backend backend = open();
     try {
+      chooseBatch(backend);
       RunMemory.require(backend, settings, config);
       return backend;
     } catch (RuntimeException e) {

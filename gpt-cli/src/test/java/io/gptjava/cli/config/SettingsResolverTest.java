@@ -175,13 +175,19 @@ final class SettingsResolverTest {
     ResolvedSettings settings =
         SettingsResolver.resolve(
             flags(),
-            file("data: [a.txt, b.txt]", "eval-every: [5, epoch]", "shuffle: no", "lr: 3e-4"),
+            file(
+                "data: [a.txt, b.txt]",
+                "eval-every: [5, epoch]",
+                "shuffle: no",
+                "lr: 3e-4",
+                "spike-guard: off"),
             Map.of());
     assertEquals(List.of(Path.of("a.txt"), Path.of("b.txt")), settings.paths("data"));
     assertEquals(5, settings.cadence("eval-every").steps());
     assertTrue(settings.cadence("eval-every").epoch());
     assertFalse(settings.flag("shuffle"));
     assertEquals(3e-4, settings.number("lr"));
+    assertEquals("off", settings.text("spike-guard"));
   }
 
   @Test

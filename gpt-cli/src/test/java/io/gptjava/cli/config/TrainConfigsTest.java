@@ -7,9 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
+import io.gptjava.train.config.BatchConfig;
 import io.gptjava.train.config.Cadence;
 import io.gptjava.train.config.Duration;
 import io.gptjava.train.config.OptimizerConfig;
+import io.gptjava.train.config.SpikeGuardConfig;
 import io.gptjava.train.config.TrainConfig;
 import java.util.List;
 import java.util.Map;
@@ -108,8 +110,10 @@ final class TrainConfigsTest {
   @CsvSource({
     "heads, 5, is not divisible by --heads 5",
     "sequence-length, 65, is more than the model's context length 64",
-    "total-batch-tokens, 1000, = 4 × 64; use 768 or 1024",
-    "total-batch-tokens, 100, = 4 × 64; use 256",
+    "total-batch-tokens, 1000, of the sequence length = 64; use 960 or 1024",
+    "total-batch-tokens, 50, of the sequence length = 64; use 64",
+    "spike-threshold, 0, makes a spike of every step",
+    "spike-window, 1, is too few steps",
     "train-ratio, 0, leaves nothing to train on",
     "beta2, 1, must be less than 1",
     "dropout, 1, is not in [0",
@@ -125,6 +129,30 @@ final class TrainConfigsTest {
   @Test
   void totalBatchTokensSetsAccumulation() {
     assertEquals(16, config("total-batch-tokens", "4096").batch().accumulate());
+    BatchConfig given = config("total-batch-tokens", "4096", "batch-size", "8").batch();
+    assertEquals(8, given.accumulate());
+    GptException e =
+        assertThrows(
+            GptException.class, () -> config("total-batch-tokens", "1000", "batch-size", "4"));
+    assertTrue(e.getMessage().contains("= 4 × 64; use 768 or 1024"), e.getMessage());
+  }
+
+  /** Nine windows: not by the preset's four. */
+  @Test
+  void aBatchThatNobodyGaveDividesTheStep() {
+    BatchConfig batch = config("total-batch-tokens", "576").batch();
+    assertEquals(3, batch.batchSize());
+    assertEquals(3, batch.accumulate());
+  }
+
+  @Test
+  void theSpikeGuardIsOffUnlessAskedFor() {
+    assertEquals(SpikeGuardConfig.OFF, config().keep().spikes());
+    assertEquals(
+        new SpikeGuardConfig(SpikeGuardConfig.Action.ROLLBACK, 4.5, 50),
+        config("spike-guard", "rollback", "spike-threshold", "4.5", "spike-window", "50")
+            .keep()
+            .spikes());
   }
 
   @ParameterizedTest

@@ -220,6 +220,11 @@ final class ReferenceOps implements Ops {
   }
 
   @Override
+  public void roundStochastically(Tensor from, Tensor to, long seed, long updates) {
+    optimizer.roundStochastically(from, to, seed, updates);
+  }
+
+  @Override
   public void cast(Tensor from, Tensor to) {
     ReferencePlumbing.cast(from, to);
   }

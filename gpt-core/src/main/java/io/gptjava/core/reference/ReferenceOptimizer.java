@@ -1,9 +1,14 @@
 package io.gptjava.core.reference;
 
 import io.gptjava.core.AdamWSettings;
+import io.gptjava.core.DType;
 import io.gptjava.core.HostStepControl;
 import io.gptjava.core.OptimizerState;
 import io.gptjava.core.OptimizerState.ParameterRange;
+import io.gptjava.core.Philox;
+import io.gptjava.core.StochasticRounding;
+import io.gptjava.core.Tensor;
+import java.lang.foreign.ValueLayout;
 
 /** Gradient norm and AdamW. */
 final class ReferenceOptimizer {
@@ -52,8 +57,31 @@ final class ReferenceOptimizer {
         parameters.set(i, kept * parameters.get(i) - rate * step);
       }
     }
-    if (state.computeOrNull() != null) {
-      ReferencePlumbing.cast(state.parameters(), state.computeOrNull());
+    Tensor compute = state.computeOrNull();
+    if (compute == null) {
+      return;
+    }
+    if (settings.stochasticRounding() && compute.dtype() == DType.BF16) {
+      roundStochastically(state.parameters(), compute, control.inputs().seed(), update);
+    } else {
+      ReferencePlumbing.cast(state.parameters(), compute);
+    }
+  }
+
+  void roundStochastically(Tensor from, Tensor to, long seed, long updates) {
+    Elements x = Elements.floats("from", from, to.count());
+    if (to.dtype() != DType.BF16) {
+      throw new IllegalArgumentException("stochastic rounding is to BF16, not " + to.dtype());
+    }
+    int[] words = new int[4];
+    for (long i = 0; i < to.count(); i++) {
+      int lane = (int) (i & 7);
+      if (lane == 0) {
+        Philox.block(seed, i >>> 3, (int) updates, Philox.PURPOSE_STOCHASTIC_ROUNDING, 0, words, 0);
+      }
+      int random16 = words[lane >> 1] >>> 16 * (lane & 1) & 0xffff;
+      short rounded = StochasticRounding.round((float) x.get(i), random16);
+      to.segment().setAtIndex(ValueLayout.JAVA_SHORT, i, rounded);
     }
   }
 }

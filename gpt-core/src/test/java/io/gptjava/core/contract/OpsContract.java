@@ -150,6 +150,24 @@ public abstract class OpsContract {
   }
 
   @Nested
+  final class StochasticRounding extends StochasticRoundingContract {
+    @Override
+    protected Backend open() {
+      return OpsContract.this.open();
+    }
+
+    @Override
+    protected List<Backend> openTwins() {
+      return OpsContract.this.openTwins();
+    }
+
+    @Override
+    protected DType type() {
+      return OpsContract.this.type();
+    }
+  }
+
+  @Nested
   final class Shape extends ShapeContract {
     @Override
     protected Backend open() {

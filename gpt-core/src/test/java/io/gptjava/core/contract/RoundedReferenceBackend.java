@@ -22,7 +22,8 @@ import java.util.Set;
  * fails is too strict, and a check on model code where no device is.
  */
 public final class RoundedReferenceBackend implements Backend {
-  private static final Set<String> EXACT = Set.of("cast", "copy", "fill", "adamW");
+  private static final Set<String> EXACT =
+      Set.of("cast", "copy", "fill", "adamW", "roundStochastically");
 
   private final Precision precision;
   private final ReferenceBackend backend = new ReferenceBackend();

@@ -1,6 +1,8 @@
 package io.gptjava.cuda.device;
 
+import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -15,7 +17,13 @@ import io.gptjava.core.Tensor;
 import io.gptjava.cuda.CudaUnderTest;
 import io.gptjava.cuda.ffi.CudaException;
 import io.gptjava.cuda.ffi.FunctionAttribute;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.invoke.MethodHandle;
+import java.nio.file.Path;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -217,5 +225,55 @@ final class KernelTest {
       assertTrue(slow.stream().done());
     }
     assertArrayEquals(filled(8, COUNT, 8), numbers());
+  }
+
+  /** NVTX ranges name each kernel to a profiler when kernels are waited for, a failed one too. */
+  @Test
+  void rangesNameKernelsThatAreWaitedFor() {
+    assumeTrue(!CudaUnderTest.real(), "only the emulator tells what was pushed");
+    try (Arena arena = Arena.ofConfined()) {
+      RangeLog log = new RangeLog(CudaUnderTest.options().cudaLibrary().orElseThrow(), arena);
+      log.read();
+      fill(1, COUNT);
+      assertEquals("", log.read());
+      try (CudaDevice slow = CudaDevice.open(CudaUnderTest.options().withSyncKernels(true))) {
+        Kernel kernel = slow.kernel("fill_32");
+        kernel.pointer(tensor).uint32(8).int64(COUNT).launch(1, 1, 1, THREADS, 0);
+        assertEquals("<fill_32>", log.read());
+      }
+      assertThrows(
+          CudaException.class,
+          () -> fillFreedMemory(CudaUnderTest.options().withSyncKernels(true)));
+      assertEquals("<fill_32>", log.read());
+    }
+  }
+
+  /** What the emulator's NVTX was told, by all threads. */
+  private static final class RangeLog {
+    private static final int BYTES = 1 << 12;
+
+    private final MethodHandle function;
+    private final MemorySegment text;
+
+    @SuppressWarnings("restricted")
+    RangeLog(Path library, Arena arena) {
+      function =
+          Linker.nativeLinker()
+              .downcallHandle(
+                  SymbolLookup.libraryLookup(library, arena).findOrThrow("nvtxEmulatorLog"),
+                  FunctionDescriptor.of(JAVA_LONG, ADDRESS, JAVA_LONG));
+      text = arena.allocate(BYTES);
+    }
+
+    /** "&lt;name" for a push, "&gt;" for a pop, since the last call. */
+    String read() {
+      try {
+        long length = (long) function.invokeExact(text, (long) BYTES);
+        assertTrue(length < BYTES, () -> length + " bytes of ranges");
+        return text.getString(0);
+      } catch (Throwable t) {
+        throw new AssertionError(t);
+      }
+    }
   }
 }

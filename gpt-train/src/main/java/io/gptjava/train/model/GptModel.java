@@ -134,6 +134,21 @@ public final class GptModel {
     }
   }
 
+  /**
+   * {@link #mastersChanged} for the masters of a run that goes on: the weights that the ops compute
+   * with become those that its last update left.
+   *
+   * @param seed the run's
+   * @param updates made so far
+   */
+  public void mastersRestored(AdamWSettings settings, long seed, long updates) {
+    if (settings.stochasticRounding() && weights.flat().dtype() == DType.BF16 && updates > 0) {
+      ops.roundStochastically(memory.masters(), weights.flat(), seed, updates);
+    } else {
+      mastersChanged();
+    }
+  }
+
   /** All tensors, by slot of the plan. */
   public MemoryPlan.Allocation allocation() {
     return memory.allocation();
@@ -195,6 +210,21 @@ public final class GptModel {
   private void forwardThenBackward(boolean accumulate) {
     forward(config.dropout());
     backward(accumulate);
+  }
+
+  /**
+   * Computes the largest matrix product of a block once more, to time it: (N, C) times (C, 4C) of
+   * the first one, on what the last forward pass left. Overwrites an activation.
+   */
+  public void largestProduct() {
+    Layer<Tensor> layer = activations.layers().getFirst();
+    ModelTensors.Block block = weights.blocks().getFirst();
+    ops.linear(layer.norm2(), block.fcWeight(), block.fcBias(), layer.preActivation());
+  }
+
+  /** FLOPs of {@link #largestProduct}. */
+  public double largestProductFlops() {
+    return 2.0 * batch * sequence * config.width() * 4 * config.width();
   }
 
   /** Finds the global gradient norm and, from it, the factor that clips the gradients. */

@@ -6,6 +6,7 @@ import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
 import io.gptjava.core.LossScale;
 import io.gptjava.core.Philox;
+import io.gptjava.train.GuardState;
 import io.gptjava.train.TrainerState;
 import java.nio.file.Path;
 
@@ -47,6 +48,9 @@ public record CheckpointInfo(
     node.putObject("scaler")
         .put("scale", (double) state.lossScale().value())
         .put("growth_tracker", state.lossScale().goodSteps());
+    if (!state.guard().equals(GuardState.EMPTY)) {
+      node.set("guard", GuardJson.write(state.guard()));
+    }
     node.putObject("random")
         .put("generator", "philox4x32-10")
         .put("layout", Philox.LAYOUT_VERSION)
@@ -88,7 +92,8 @@ public record CheckpointInfo(
             Json.number(node, "best_loss"),
             node.path("best_step").asLong(),
             node.path("evaluations_without_improvement").asInt(),
-            lossScale(node.path("scaler"))),
+            lossScale(node.path("scaler")),
+            GuardJson.read(node.path("guard"))),
         node.path("random").path("seed").asLong(),
         node.path("schedule").path("total_steps").asLong(),
         node.path("schedule").path("warmup_steps").asLong(),

@@ -1,6 +1,7 @@
 package io.gptjava.train.run;
 
 import io.gptjava.train.config.DataConfig;
+import io.gptjava.train.config.SpikeGuardConfig;
 import io.gptjava.train.config.TrainConfig;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -9,11 +10,17 @@ import java.util.HexFormat;
 
 /**
  * A hash of those parts of a configuration that decide what a run computes: model, batches,
- * optimizer, precision, seed, how the data is cut, and the data. What is watched and kept, the
- * number of workers and where files lie are not among them.
+ * optimizer, precision, spike guard, seed, how the data is cut, and the data. What is watched and
+ * kept, the number of workers and where files lie are not among them.
  */
 public final class ConfigFingerprint {
   private ConfigFingerprint() {}
+
+  /** Nothing without a guard, as in checkpoints from before there was one. */
+  private static String guard(TrainConfig config) {
+    SpikeGuardConfig guard = config.keep().spikes();
+    return guard.action() == SpikeGuardConfig.Action.OFF ? "" : "\n" + guard;
+  }
 
   /**
    * The fingerprint, 64 hexadecimal digits.
@@ -31,7 +38,7 @@ public final class ConfigFingerprint {
             config.initialization().toString(),
             config.batch().toString(),
             config.optimizer().toString(),
-            config.precision().toString(),
+            config.precision().toString() + guard(config),
             "seed " + config.seed(),
             "ratio " + data.trainRatio(),
             "stride " + data.stride(),

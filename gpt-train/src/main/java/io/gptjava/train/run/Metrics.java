@@ -1,12 +1,14 @@
 package io.gptjava.train.run;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gptjava.train.Decision;
+import io.gptjava.train.ModelFlops;
+import io.gptjava.train.RunSummary;
 import io.gptjava.train.TrainingEvent;
-import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
 
-/** {@link TrainingEvent}s as objects of {@code metrics.jsonl}, and back. */
+/** {@link TrainingEvent}s as objects of {@code metrics.jsonl}; {@link MetricsReader} reads them. */
 public final class Metrics {
   private Metrics() {}
 
@@ -29,8 +31,7 @@ public final class Metrics {
                   .put("step", e.step())
                   .put("scale", (double) e.scale())
                   .put("skipped", e.skipped());
-          case TrainingEvent.Warning e ->
-              object("warning").put("step", e.step()).put("message", e.message());
+          case TrainingEvent.Warning e -> warning(e);
           case TrainingEvent.Ended e -> ended(e);
           case TrainingEvent.EpochEnded _ -> null;
         });
@@ -46,17 +47,16 @@ public final class Metrics {
 
   private static ObjectNode started(TrainingEvent.Started e) {
     ObjectNode node = object("run");
-    if (e.resumedFrom() < 0) {
-      node.putNull("resumed_from");
-    } else {
-      node.put("resumed_from", e.resumedFrom());
-    }
-    return node.put("total_steps", e.totalSteps())
+    count(node, "resumed_from", e.resumedFrom());
+    node.put("total_steps", e.totalSteps())
         .put("steps_per_epoch", e.stepsPerEpoch())
         .put("batches_per_epoch", e.batchesPerEpoch())
         .put("validation_batches", e.validationBatches())
         .put("parameters", e.parameters())
         .put("device", e.device());
+    Json.putFinite(node, "flops_per_token", e.flopsPerToken());
+    node.put("flops_formula", ModelFlops.FORMULA);
+    return Json.putFinite(node, "datasheet_flops", e.datasheetFlops());
   }
 
   private static ObjectNode step(TrainingEvent.Step e) {
@@ -67,7 +67,35 @@ public final class Metrics {
     node.put("tokens", e.tokens());
     Json.putFinite(node, "ms", e.milliseconds());
     Json.putFinite(node, "tokens_per_second", e.tokensPerSecond());
-    return e.skipped() ? node.put("skipped", true) : node;
+    if (e.skipped()) {
+      node.put("skipped", true);
+    }
+    e.readings().ifPresent(readings -> node.set("gpu", ReadingsJson.write(readings)));
+    return node;
+  }
+
+  private static ObjectNode warning(TrainingEvent.Warning e) {
+    ObjectNode node = object("warning").put("step", e.step());
+    e.decision().ifPresent(decision -> put(node, decision));
+    return node.put("message", e.message());
+  }
+
+  private static void put(ObjectNode node, Decision d) {
+    node.put("kind", d.kind()).put("batch", d.batch());
+    Json.putFinite(node, "value", d.value());
+    Json.putFinite(node, "deviations", d.deviations());
+    Json.putFinite(node, "threshold", d.threshold());
+    node.put("action", d.action().name().toLowerCase(Locale.ROOT));
+    count(node, "back_to", d.backTo());
+  }
+
+  /** Puts a count, or null if it is negative: nobody knows it. */
+  private static void count(ObjectNode node, String key, long value) {
+    if (value < 0) {
+      node.putNull(key);
+    } else {
+      node.put(key, value);
+    }
   }
 
   private static ObjectNode evaluated(TrainingEvent.Evaluated e) {
@@ -79,62 +107,18 @@ public final class Metrics {
 
   private static ObjectNode ended(TrainingEvent.Ended e) {
     ObjectNode node = object("end").put("step", e.step()).put("reason", e.reason());
-    return Json.putFinite(node.put("tokens", e.tokens()), "seconds", e.seconds());
-  }
-
-  /**
-   * The event that an object tells of. What the log leaves out comes back as 0 or NaN.
-   *
-   * @param stepsPerEpoch from the run's event, to place a step in its epoch; 0 if unknown
-   * @return empty for an event of another version of the log
-   */
-  static Optional<TrainingEvent> decode(JsonNode node, Path run, long stepsPerEpoch) {
-    long step = node.path("step").asLong();
-    int epoch = node.path("epoch").asInt();
-    long tokens = node.path("tokens").asLong();
-    return Optional.ofNullable(
-        switch (node.path("event").asText()) {
-          case "run" ->
-              new TrainingEvent.Started(
-                  node.path("resumed_from").asLong(-1),
-                  node.path("total_steps").asLong(),
-                  node.path("steps_per_epoch").asLong(),
-                  node.path("batches_per_epoch").asLong(),
-                  node.path("validation_batches").asLong(),
-                  node.path("parameters").asLong(),
-                  node.path("device").asText());
-          case "step" ->
-              new TrainingEvent.Step(
-                  step,
-                  epoch,
-                  stepsPerEpoch == 0 ? 0 : step % stepsPerEpoch,
-                  Json.number(node, "loss"),
-                  Json.number(node, "lr"),
-                  Json.number(node, "grad_norm"),
-                  node.path("skipped").asBoolean(),
-                  tokens,
-                  Json.number(node, "ms"),
-                  Json.number(node, "tokens_per_second"));
-          case "eval" ->
-              new TrainingEvent.Evaluated(
-                  step,
-                  epoch,
-                  Json.number(node, "train_loss"),
-                  Json.number(node, "val_loss"),
-                  tokens,
-                  Double.NaN);
-          case "sample" -> new TrainingEvent.Sampled(step, epoch, node.path("text").asText());
-          case "checkpoint" ->
-              new TrainingEvent.Saved(
-                  step, epoch, run.resolve(node.path("folder").asText()), Json.number(node, "ms"));
-          case "loss_scale" ->
-              new TrainingEvent.LossScaled(
-                  step, (float) node.path("scale").asDouble(), node.path("skipped").asBoolean());
-          case "warning" -> new TrainingEvent.Warning(step, node.path("message").asText());
-          case "end" ->
-              new TrainingEvent.Ended(
-                  step, node.path("reason").asText(), tokens, Json.number(node, "seconds"));
-          default -> null;
-        });
+    Json.putFinite(
+        node.put("steps", e.step() + 1).put("tokens", e.tokens()), "seconds", e.seconds());
+    RunSummary summary = e.summary();
+    Json.putFinite(node, "training_seconds", summary.trainingSeconds());
+    Json.putFinite(node, "tokens_per_second", summary.tokensPerSecond());
+    Json.putFinite(node, "mfu_datasheet", summary.mfuDatasheet());
+    Json.putFinite(node, "mfu_measured", summary.mfuMeasured());
+    Json.putFinite(node, "last_loss", summary.lastLoss());
+    Json.putFinite(node, "last_val_loss", summary.lastValidationLoss());
+    Json.putFinite(node, "best_val_loss", summary.bestValidationLoss());
+    count(node, "best_step", summary.bestStep());
+    count(node, "peak_memory_bytes", summary.peakMemoryBytes());
+    return node;
   }
 }

@@ -52,19 +52,19 @@ public record RunHistory(
     long stepsPerEpoch = 0;
     long number = 0;
     long damaged = 0;
-    try (Stream<String> lines = RunLog.lines(file)) {
+    try (Stream<String> lines = LogLines.lines(file)) {
       for (String line : (Iterable<String>) lines::iterator) {
         number++;
         if (damaged > 0) {
           throw new GptException(
               Failure.DATA, "%s, line %d: not a JSON object of the log".formatted(file, damaged));
         }
-        JsonNode node = RunLog.parse(line);
+        JsonNode node = LogLines.parse(line);
         if (node == null) {
           damaged = number; // fine if it is the last
           continue;
         }
-        Optional<TrainingEvent> event = Metrics.decode(node, run, stepsPerEpoch);
+        Optional<TrainingEvent> event = MetricsReader.decode(node, run, stepsPerEpoch);
         if (event.isPresent() && event.get() instanceof TrainingEvent.Started started) {
           stepsPerEpoch = started.stepsPerEpoch();
         }

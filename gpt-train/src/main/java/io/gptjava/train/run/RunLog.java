@@ -1,24 +1,19 @@
 package io.gptjava.train.run;
 
-import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gptjava.core.GptException;
+import io.gptjava.train.Decision;
 import io.gptjava.train.TrainingEvent;
 import io.gptjava.train.TrainingListener;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Stream;
 
 /**
  * Writes what happens in a run: {@code metrics.jsonl} (one JSON object a line, full precision, a
@@ -27,8 +22,8 @@ import java.util.stream.Stream;
  * disk with every checkpoint.
  *
  * <p>A resumed run drops what lies beyond its checkpoint, so that each step appears once; a last
- * line that a crash tore is dropped too. {@code samples.txt} and the CSV files are made anew from
- * the lines that stay.
+ * line that a crash tore is dropped too. A run that goes back does the same, but keeps what was
+ * decided. {@code samples.txt} and the CSV files are made anew from the lines that stay.
  */
 public final class RunLog implements TrainingListener, AutoCloseable {
   private static final List<String> STEP_COLUMNS =
@@ -36,8 +31,11 @@ public final class RunLog implements TrainingListener, AutoCloseable {
   private static final List<String> EVALUATION_COLUMNS =
       List.of("step", "epoch", "train_loss", "val_loss", "tokens");
 
+  private final Path run;
+  private final boolean csv;
   private final List<Output> derived = new ArrayList<>();
-  private final Output metrics;
+  private Output metrics;
+  private long lastStep = -1;
 
   /** Something that turns an object of the log into text of a file; empty for none. */
   private interface Rendering {
@@ -53,11 +51,14 @@ public final class RunLog implements TrainingListener, AutoCloseable {
     }
   }
 
-  private RunLog(Path run, long resumedFrom, boolean csv) {
+  private RunLog(Path run, boolean csv) {
+    this.run = run;
+    this.csv = csv;
+  }
+
+  /** Opens all files; the others are made from the lines of the first that stay. */
+  private RunLog open(List<JsonNode> kept, StandardOpenOption how) {
     Path file = run.resolve(RunHistory.FILE);
-    List<JsonNode> kept = resumedFrom < 0 ? List.of() : cut(file, resumedFrom);
-    StandardOpenOption how =
-        resumedFrom < 0 ? StandardOpenOption.TRUNCATE_EXISTING : StandardOpenOption.APPEND;
     metrics = output(file, how, "", event -> Json.line(event) + "\n");
     derive(run.resolve("samples.txt"), "", RunLog::sample);
     if (csv) {
@@ -73,6 +74,7 @@ public final class RunLog implements TrainingListener, AutoCloseable {
     for (JsonNode event : kept) {
       derived.forEach(output -> append(output, event));
     }
+    return this;
   }
 
   /**
@@ -82,7 +84,7 @@ public final class RunLog implements TrainingListener, AutoCloseable {
    * @param csv whether to write the CSV files too
    */
   public static RunLog create(Path run, boolean csv) {
-    return new RunLog(run, -1, csv);
+    return new RunLog(run, csv).open(List.of(), StandardOpenOption.TRUNCATE_EXISTING);
   }
 
   /**
@@ -91,11 +93,30 @@ public final class RunLog implements TrainingListener, AutoCloseable {
    * @param step of the checkpoint that the run continues from: optimizer steps done
    */
   public static RunLog resume(Path run, long step, boolean csv) {
-    return new RunLog(run, step, csv);
+    List<JsonNode> kept = LogLines.cut(run.resolve(RunHistory.FILE), step, false);
+    RunLog log = new RunLog(run, csv).open(kept, StandardOpenOption.APPEND);
+    log.lastStep = step - 1;
+    return log;
+  }
+
+  /** Goes on from an earlier step. What was decided about steps beyond it stays. */
+  private void goBack(long step) {
+    close();
+    derived.clear();
+    open(LogLines.cut(metrics.file(), step, true), StandardOpenOption.APPEND);
+    lastStep = step - 1;
   }
 
   @Override
   public void on(TrainingEvent event) {
+    if (event instanceof TrainingEvent.Step step) {
+      lastStep = step.step();
+    } else if (event instanceof TrainingEvent.Warning warning) {
+      long backTo = warning.decision().map(Decision::backTo).orElse(-1L);
+      if (backTo >= 0 && backTo <= lastStep) {
+        goBack(backTo);
+      }
+    }
     Metrics.encode(event).ifPresent(this::append);
     if (event instanceof TrainingEvent.Saved || event instanceof TrainingEvent.Ended) {
       try {
@@ -135,7 +156,7 @@ public final class RunLog implements TrainingListener, AutoCloseable {
     }
   }
 
-  private static GptException failure(Path file, IOException e) {
+  static GptException failure(Path file, IOException e) {
     return DurableFiles.cannotWrite(
         file, "continue from the last checkpoint with: gpt resume " + file.getParent(), e);
   }
@@ -160,73 +181,6 @@ public final class RunLog implements TrainingListener, AutoCloseable {
       cells.add(value.isNull() ? "" : value.asText());
     }
     return String.join(",", cells) + "\n";
-  }
-
-  /** Drops the lines beyond a checkpoint and returns the others. */
-  private static List<JsonNode> cut(Path file, long step) {
-    if (!Files.exists(file)) {
-      return List.of();
-    }
-    List<JsonNode> kept = new ArrayList<>();
-    Path shorter = file.resolveSibling(".tmp-" + file.getFileName());
-    try {
-      try (Stream<String> lines = lines(file);
-          var writer = Files.newBufferedWriter(shorter, StandardCharsets.UTF_8)) {
-        for (String line : (Iterable<String>) lines::iterator) {
-          JsonNode event = parse(line);
-          if (event != null && isBefore(event, step)) {
-            kept.add(event);
-            writer.write(line);
-            writer.write('\n');
-          }
-        }
-      }
-      DurableFiles.rename(shorter, file);
-      return kept;
-    } catch (IOException e) {
-      throw failure(file, e);
-    } catch (UncheckedIOException e) {
-      throw failure(file, e.getCause());
-    }
-  }
-
-  /** The lines of a log; bytes that a crash tore come out as U+FFFD instead of an error. */
-  static Stream<String> lines(Path file) throws IOException {
-    BufferedReader reader =
-        new BufferedReader(
-            new InputStreamReader(Files.newInputStream(file), StandardCharsets.UTF_8));
-    return reader
-        .lines()
-        .onClose(
-            () -> {
-              try {
-                reader.close();
-              } catch (IOException e) {
-                throw new UncheckedIOException(e);
-              }
-            });
-  }
-
-  /** The object of a line, or null if it is torn. */
-  static JsonNode parse(String line) {
-    try {
-      JsonNode event = Json.MAPPER.readTree(line);
-      return event.isObject() && event.path("event").isTextual() ? event : null;
-    } catch (JacksonException _) {
-      return null;
-    }
-  }
-
-  /** A checkpoint's own event carries the checkpoint's number or that of the last step in it. */
-  private static boolean isBefore(JsonNode event, long step) {
-    return switch (event.path("event").asText()) {
-      case "run" -> event.path("resumed_from").asLong(-1) <= step;
-      case "checkpoint" ->
-          Checkpoints.number(Path.of(event.path("folder").asText()).getFileName().toString())
-                  .orElse(Long.MAX_VALUE)
-              <= step;
-      default -> event.path("step").asLong() < step;
-    };
   }
 
   @Override

@@ -4,10 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.gptjava.core.Backend;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
-import io.gptjava.core.OptimizerState;
 import io.gptjava.core.tokenizer.Gpt2Tokenizer;
-import io.gptjava.train.Checkpointer;
-import io.gptjava.train.LearningRateSchedule;
+import io.gptjava.train.Checkpointer.Restored;
 import io.gptjava.train.RunLength;
 import io.gptjava.train.Trainer;
 import io.gptjava.train.Trainer.Outcome;
@@ -18,9 +16,6 @@ import io.gptjava.train.config.BatchConfig;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.data.BatchSource;
 import io.gptjava.train.data.Datasets;
-import io.gptjava.train.model.GptModel;
-import io.gptjava.train.model.ModelSize;
-import io.gptjava.train.model.WeightInitializer;
 import io.gptjava.train.plot.LossPlot;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,26 +30,24 @@ import java.util.OptionalLong;
  * {@link #train()} and close it. The backend belongs to the caller.
  */
 public final class TrainingRun implements AutoCloseable {
-  private final TrainConfig config;
   private final RunFolder folder;
   private final Datasets data;
   private final RunLog log;
   private final List<TrainingListener> listeners = new ArrayList<>();
   private final Trainer trainer;
-  private final long totalSteps;
-  private final String fingerprint;
+  private final RunCheckpointer checkpointer;
 
   /** Data and model of a run, which nothing has happened to yet. */
-  private record Prepared(
-      Datasets data, GptModel model, OptimizerState optimizer, String fingerprint) {}
+  private record Prepared(Datasets data, RunModel model) {}
 
   /**
    * Where training begins.
    *
-   * @param checkpoint whether the state is that of a checkpoint
+   * @param checkpoint number of the checkpoint, if the state is that of one
    */
-  private record Start(TrainerState state, double validationLoss, boolean checkpoint) {
-    static final Start NEW = new Start(TrainerState.START, Double.NaN, false);
+  private record Start(Restored state, OptionalLong checkpoint) {
+    static final Start NEW =
+        new Start(new Restored(TrainerState.START, Double.NaN), OptionalLong.empty());
   }
 
   private TrainingRun(
@@ -64,15 +57,15 @@ public final class TrainingRun implements AutoCloseable {
       Prepared prepared,
       Start start,
       List<TrainingListener> listeners) {
-    this.config = config;
     this.folder = folder;
     data = prepared.data;
-    fingerprint = prepared.fingerprint;
-    totalSteps = RunLength.of(config.batch(), data.training()).totalSteps();
+    TrainerState state = start.state.state();
+    long totalSteps = RunLength.of(config.batch(), data.training()).totalSteps();
+    checkpointer = new RunCheckpointer(prepared.model, folder, totalSteps, start.checkpoint);
     boolean csv = config.watch().logs().contains("csv");
     log =
-        start.checkpoint
-            ? RunLog.resume(folder.path(), start.state.step(), csv)
+        start.checkpoint.isPresent()
+            ? RunLog.resume(folder.path(), state.step(), csv)
             : RunLog.create(folder.path(), csv);
     this.listeners.add(log);
     this.listeners.addAll(listeners);
@@ -81,14 +74,14 @@ public final class TrainingRun implements AutoCloseable {
             new Trainer.Setup(
                 backend,
                 config,
-                prepared.model,
+                prepared.model.model(),
                 data.training(),
                 data.validation().map(BatchSource.class::cast),
                 new Gpt2Tokenizer(),
-                Optional.of(checkpointer(backend, prepared.model, prepared.optimizer)),
+                Optional.of(checkpointer),
                 this.listeners,
-                start.state,
-                start.validationLoss));
+                state,
+                start.state.validationLoss()));
   }
 
   /**
@@ -111,7 +104,7 @@ public final class TrainingRun implements AutoCloseable {
     List<AutoCloseable> open = new ArrayList<>();
     try {
       Prepared prepared = prepare(backend, config, open);
-      initialize(backend, config, prepared.model);
+      prepared.model.initialize();
       RunFolder folder = RunFolder.create(out);
       try {
         folder.writeConfig(recorded);
@@ -157,9 +150,9 @@ public final class TrainingRun implements AutoCloseable {
       OptionalLong checkpoint = step.isPresent() ? step : Checkpoints.latest(run);
       Start start = Start.NEW;
       if (checkpoint.isPresent()) {
-        start = read(backend, prepared, run, checkpoint.getAsLong());
+        start = new Start(prepared.model.read(run, checkpoint.getAsLong()), checkpoint);
       } else {
-        initialize(backend, config, prepared.model);
+        prepared.model.initialize();
       }
       return new TrainingRun(backend, config, folder, prepared, start, listeners);
     } catch (RuntimeException | Error e) {
@@ -177,62 +170,9 @@ public final class TrainingRun implements AutoCloseable {
         Datasets.load(
             config.data(), sequence, flag, batch.batchSize(), config.seed(), new Gpt2Tokenizer());
     open.add(data);
-    GptModel model = new GptModel(backend, ModelSize.of(config));
-    return new Prepared(
-        data,
-        model,
-        model.optimizerState(config.optimizer().decayAll()),
-        ConfigFingerprint.of(config, data.trainingTokens(), DataChecksum.of(data)));
-  }
-
-  private static void initialize(Backend backend, TrainConfig config, GptModel model) {
-    if (config.initFrom().isPresent()) {
-      try (ModelFolder source = Checkpoints.openModel(config.initFrom().get())) {
-        source.read(new FlatParameters(backend, model.layout(), model.masters()));
-      }
-    } else {
-      new WeightInitializer(config.initialization(), config.seed(), config.model().layers())
-          .initialize(backend, model.layout(), model.masters());
-    }
-    model.mastersChanged();
-  }
-
-  private static Start read(Backend backend, Prepared prepared, Path run, long step) {
-    Checkpoint checkpoint = Checkpoints.open(run, step);
-    CheckpointInfo info = checkpoint.info();
-    if (!info.fingerprint().equals(prepared.fingerprint)) {
-      throw new GptException(
-          Failure.DATA,
-          "%s cannot go on bit for bit: its data or configuration changed since checkpoint %s\nrestore them, or start a new run with --init-from %s"
-              .formatted(run, checkpoint.folder().getFileName(), checkpoint.folder()));
-    }
-    checkpoint.read(backend, prepared.model.layout(), prepared.optimizer);
-    prepared.model.mastersChanged();
-    return new Start(info.state(), info.validationLoss(), true);
-  }
-
-  private Checkpointer checkpointer(Backend backend, GptModel model, OptimizerState optimizer) {
-    CheckpointStore store = new CheckpointStore(folder);
-    long warmup = new LearningRateSchedule(config.optimizer(), totalSteps).warmupSteps();
-    return (state, validationLoss) -> {
-      CheckpointInfo info =
-          new CheckpointInfo(state, config.seed(), totalSteps, warmup, validationLoss, fingerprint);
-      Path saved = store.save(backend, model.layout(), optimizer, info, config.keep().keep());
-      store.discardAfter(state.step());
-      writeState("running");
-      return saved;
-    };
-  }
-
-  private void writeState(String status) {
-    OptionalLong best = Checkpoints.best(folder.path());
-    double loss =
-        best.isPresent()
-            ? CheckpointInfo.read(Checkpoints.folder(folder.path(), best.getAsLong()))
-                .validationLoss()
-            : Double.NaN;
-    folder.writeState(
-        new RunState(status, totalSteps, Checkpoints.latest(folder.path()), best, loss));
+    long tokens = data.trainingTokens();
+    String fingerprint = ConfigFingerprint.of(config, tokens, DataChecksum.of(data));
+    return new Prepared(data, RunModel.allocate(backend, config, fingerprint));
   }
 
   /** The run's data, for its counts. */
@@ -272,7 +212,7 @@ public final class TrainingRun implements AutoCloseable {
   }
 
   private void conclude(String status) {
-    writeState(status);
+    checkpointer.writeState(status);
     LossPlot.write(RunHistory.read(folder.path()), folder.path())
         .map(why -> new TrainingEvent.Warning(trainer.state().step(), why))
         .ifPresent(warning -> listeners.forEach(listener -> listener.on(warning)));

@@ -1,6 +1,7 @@
 package io.gptjava.train.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gptjava.core.AdamWSettings;
@@ -107,5 +108,32 @@ class MixedPrecisionTest {
       }
       assertTrue(finer > masters.length / 2, "masters hold more than bf16 does");
     }
+  }
+
+  /** A restored model computes with the very weights that the interrupted one did. */
+  @Test
+  void stochasticRoundingIsRestored() {
+    try (Backend backend = new RoundedReferenceBackend()) {
+      GptModel model = model(backend, Precision.BF16);
+      OptimizerState state = model.optimizerState(false);
+      AdamWSettings settings = new AdamWSettings(0.9f, 0.95f, 1e-8f, 0.1f, true);
+      for (int step = 0; step < 3; step++) {
+        loss(backend, model, step);
+        model.clip(state);
+        model.update(state, settings);
+      }
+      GptModel restored = model(backend, Precision.BF16);
+      backend.ops().copy(model.masters(), restored.masters());
+      restored.mastersChanged();
+      assertTrue(differs(model, restored), "rounded by chance, not to nearest");
+      restored.mastersRestored(settings, 7, 2);
+      assertTrue(differs(model, restored), "another update draws otherwise");
+      restored.mastersRestored(settings, 7, 3);
+      assertFalse(differs(model, restored));
+    }
+  }
+
+  private static boolean differs(GptModel one, GptModel other) {
+    return one.weights().flat().segment().mismatch(other.weights().flat().segment()) >= 0;
   }
 }

@@ -15,7 +15,9 @@ import io.gptjava.core.GptException;
 import io.gptjava.core.LossScale;
 import io.gptjava.core.OptimizerState;
 import io.gptjava.core.safetensors.SafetensorsFile;
+import io.gptjava.train.GuardState;
 import io.gptjava.train.TrainerState;
+import io.gptjava.train.data.DataSpan;
 import io.gptjava.train.model.ParameterLayout;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -59,7 +61,20 @@ class CheckpointStoreTest {
   static CheckpointInfo info(long step, double validationLoss) {
     return new CheckpointInfo(
         new TrainerState(
-            step, 3, 5, step * 512, step - 1, 6.25, 2, 1, new LossScale(0x1p-9f, (int) step)),
+            step,
+            3,
+            5,
+            step * 512,
+            step - 1,
+            6.25,
+            2,
+            1,
+            new LossScale(0x1p-9f, (int) step),
+            new GuardState(
+                List.of(1 / 3.0, Math.PI),
+                List.of(-0.1, 1e-17),
+                1,
+                List.of(new DataSpan(2, 4, 3)))),
         0x8000_0000_0000_0001L,
         135,
         27,

@@ -5,8 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.gptjava.core.DeviceReadings;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
+import io.gptjava.train.Decision;
+import io.gptjava.train.Decision.Action;
+import io.gptjava.train.RunSummary;
 import io.gptjava.train.TrainingEvent;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -15,6 +19,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -27,7 +35,19 @@ class RunLogTest {
   }
 
   private static TrainingEvent.Started started(long resumedFrom) {
-    return new TrainingEvent.Started(resumedFrom, 90, 9, 9, 1, 162_419_712, "CPU \"2\" threads");
+    return new TrainingEvent.Started(
+        resumedFrom, 90, 9, 9, 1, 162_419_712, "CPU \"2\" threads", 9.75e8, Double.NaN);
+  }
+
+  private static TrainingEvent.Warning decided(long step, Action action, long backTo) {
+    Decision decision =
+        new Decision("loss_spike", "epoch 1, batch 8", 9.5, 7.25, 6, action, backTo);
+    return new TrainingEvent.Warning(step, "a spike", Optional.of(decision));
+  }
+
+  private static TrainingEvent.Ended ended() {
+    RunSummary summary = new RunSummary(9, 512, Double.NaN, 0.5, 1.5, 6.5, 6.25, 6, 4096);
+    return new TrainingEvent.Ended(8, "finished", 4608, 9.75, summary);
   }
 
   private List<String> lines() throws IOException {
@@ -50,14 +70,16 @@ class RunLogTest {
       log.on(new TrainingEvent.Saved(8, 1, run.resolve("checkpoints/000009"), 12.5));
       log.on(new TrainingEvent.LossScaled(8, 0x1p-3f, true));
       log.on(new TrainingEvent.Warning(8, "careful"));
-      log.on(new TrainingEvent.Ended(8, "finished", 4608, 9.75));
-      assertEquals(9, lines().size(), "each line is there before the log is closed");
+      log.on(decided(8, Action.SKIP, -1));
+      log.on(ended());
+      assertEquals(10, lines().size(), "each line is there before the log is closed");
     }
     assertEquals(
         List.of(
             "{\"event\":\"run\",\"resumed_from\":null,\"total_steps\":90,\"steps_per_epoch\":9,"
-                + "\"batches_per_epoch\":9,\"validation_batches\":1,\"parameters\":162419712,"
-                + "\"device\":\"CPU \\\"2\\\" threads\"}",
+                + "\"batches_per_epoch\":9,\"validation_batches\":1,\"parameters\":162419712,\"device\":\"CPU"
+                + " \\\"2\\\" threads\",\"flops_per_token\":9.75E8,\"flops_formula\":\"6N + 6LCT"
+                + " (causal; N parameters, L layers, C width)\",\"datasheet_flops\":null}",
             "{\"event\":\"step\",\"step\":0,\"epoch\":1,\"loss\":10.987654321098764,\"lr\":4.0E-4,"
                 + "\"grad_norm\":3.25,\"tokens\":512,\"ms\":1234.5,\"tokens_per_second\":414.75}",
             "{\"event\":\"eval\",\"step\":0,\"epoch\":1,\"train_loss\":9.5,\"val_loss\":null,"
@@ -71,8 +93,14 @@ class RunLogTest {
                 + "\"ms\":12.5}",
             "{\"event\":\"loss_scale\",\"step\":8,\"scale\":0.125,\"skipped\":true}",
             "{\"event\":\"warning\",\"step\":8,\"message\":\"careful\"}",
-            "{\"event\":\"end\",\"step\":8,\"reason\":\"finished\",\"tokens\":4608,"
-                + "\"seconds\":9.75}"),
+            "{\"event\":\"warning\",\"step\":8,\"kind\":\"loss_spike\",\"batch\":\"epoch 1, batch"
+                + " 8\","
+                + "\"value\":9.5,\"deviations\":7.25,\"threshold\":6.0,\"action\":\"skip\",\"back_to\":null,\"message\":\"a"
+                + " spike\"}",
+            "{\"event\":\"end\",\"step\":8,\"reason\":\"finished\",\"steps\":9,\"tokens\":4608,"
+                + "\"seconds\":9.75,\"training_seconds\":9.0,\"tokens_per_second\":512.0,"
+                + "\"mfu_datasheet\":null,\"mfu_measured\":0.5,\"last_loss\":1.5,\"last_val_loss\":6.5,"
+                + "\"best_val_loss\":6.25,\"best_step\":6,\"peak_memory_bytes\":4096}"),
         lines());
     assertEquals(
         "== step 8, epoch 1\n萧炎 said \"no\"\nand left\n\n",
@@ -93,6 +121,9 @@ class RunLogTest {
             new TrainingEvent.Saved(11, 2, run.resolve("checkpoints/000012"), 3),
             new TrainingEvent.LossScaled(11, 0x1p40f, false),
             new TrainingEvent.Warning(11, "w"),
+            decided(11, Action.ROLLBACK, 12),
+            readings(),
+            ended(),
             new TrainingEvent.Ended(11, "stopped", 6144, 2));
     try (RunLog log = RunLog.create(run, false)) {
       events.forEach(log::on);
@@ -102,9 +133,51 @@ class RunLogTest {
     assertEquals(run.getFileName().toString(), history.name());
     assertEquals(9, history.stepsPerEpoch());
     assertEquals(90, history.totalSteps());
-    assertEquals(3, history.steps().size());
+    assertEquals(4, history.steps().size());
     assertEquals(12 / 9.0, history.epochsAfter(11), 1e-15);
     assertEquals(4608, history.tokensPerEpoch(), 1e-9);
+  }
+
+  private static TrainingEvent.Step readings() {
+    DeviceReadings readings =
+        new DeviceReadings(
+            OptionalInt.of(61),
+            OptionalDouble.of(350.5),
+            OptionalDouble.empty(),
+            OptionalInt.of(1980),
+            OptionalInt.empty(),
+            OptionalLong.of(1L << 35));
+    return new TrainingEvent.Step(
+        11, 2, 2, 2.5, 1e-5, 0.5, false, 6144, 1000, 512, Optional.of(readings));
+  }
+
+  /** Each step once, the later one; what was decided stays. */
+  @Test
+  void goingBackDropsWhatIsDoneAgain() throws IOException {
+    try (RunLog log = RunLog.create(run, true)) {
+      log.on(started(-1));
+      for (int i = 0; i < 8; i++) {
+        log.on(step(i, i));
+      }
+      log.on(new TrainingEvent.Warning(6, "not a decision"));
+      log.on(decided(8, Action.ROLLBACK, 5));
+      log.on(step(5, 50));
+      log.on(decided(6, Action.ROLLBACK, 6));
+      log.on(step(6, 60));
+      log.on(decided(7, Action.STOP, 5));
+    }
+    RunHistory history = RunHistory.read(run);
+    assertEquals(
+        List.of(0.0, 1.0, 2.0, 3.0, 4.0),
+        history.steps().stream().map(TrainingEvent.Step::loss).toList());
+    assertEquals(
+        List.of(
+            decided(8, Action.ROLLBACK, 5),
+            decided(6, Action.ROLLBACK, 6),
+            decided(7, Action.STOP, 5)),
+        history.events().subList(6, 9));
+    assertEquals(9, history.events().size());
+    assertEquals(6, Files.readAllLines(run.resolve("metrics.csv")).size());
   }
 
   @Test

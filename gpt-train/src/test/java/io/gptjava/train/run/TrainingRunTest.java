@@ -224,7 +224,7 @@ class TrainingRunTest {
   }
 
   @Test
-  void droppingEveryStepIsDivergenceAndNotAFinishedRun() throws IOException {
+  void leavingDataOutInVainIsDivergenceAndNotAFinishedRun() throws IOException {
     Path out = temporary.resolve("out");
     TrainConfig config = config(1e30);
     BatchConfig longer = new BatchConfig(3, 8, 2, new Duration(Unit.STEPS, 40));
@@ -235,9 +235,11 @@ class TrainingRunTest {
             () -> train(out, config.withBatch(longer).withKeep(keep), List.of()));
     assertEquals(Failure.DIVERGED, e.failure());
     assertTrue(e.getMessage().contains("the weights before it are finite"), e.getMessage());
-    assertTrue(e.getMessage().contains("epoch 3, batch 4"), e.getMessage());
+    assertTrue(e.getMessage().contains("epoch 2, batch 2–3"), e.getMessage());
     assertEquals(List.of("diverged"), events(out, "end", "reason"));
-    assertEquals(8, events(out, "warning", "message").size());
+    assertEquals(
+        List.of("rollback", "rollback", "rollback", "stop"), events(out, "warning", "action"));
+    assertEquals(List.of("0"), events(out, "step", "step"));
   }
 
   /** As on a device: each step begins before the results of the last one are read. */

@@ -1,4 +1,4 @@
-package io.gptjava.benchmarks;
+package io.gptjava.cuda;
 
 import io.gptjava.core.Precision;
 import java.util.List;

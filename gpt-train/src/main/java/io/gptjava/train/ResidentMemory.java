@@ -1,4 +1,4 @@
-package io.gptjava.benchmarks;
+package io.gptjava.train;
 
 import java.io.IOException;
 import java.nio.file.Files;
