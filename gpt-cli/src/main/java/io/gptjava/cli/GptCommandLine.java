@@ -6,7 +6,9 @@ import io.gptjava.cli.command.CompletionCommand;
 import io.gptjava.cli.command.DataCommand;
 import io.gptjava.cli.command.DoctorCommand;
 import io.gptjava.cli.command.EvaluateCommand;
+import io.gptjava.cli.command.ExportCommand;
 import io.gptjava.cli.command.GenerateCommand;
+import io.gptjava.cli.command.ImportCommand;
 import io.gptjava.cli.command.InspectCommand;
 import io.gptjava.cli.command.PlotCommand;
 import io.gptjava.cli.command.ResumeCommand;
@@ -73,6 +75,8 @@ public final class GptCommandLine implements Runnable {
     line.addSubcommand("data", DataCommand.create(context));
     line.addSubcommand(new PlotCommand(context));
     line.addSubcommand(new CompareCommand(context));
+    line.addSubcommand(new ImportCommand(context));
+    line.addSubcommand(new ExportCommand(context));
     line.addSubcommand(new InspectCommand(context));
     line.addSubcommand(new DoctorCommand(context));
     line.addSubcommand("verify-resume", VerifyResumeCommand.create(context));

@@ -11,6 +11,7 @@ import io.gptjava.core.tokenizer.TextEncoder;
 import io.gptjava.train.TrainerState;
 import io.gptjava.train.TrainingEvent;
 import io.gptjava.train.data.TokenFile;
+import io.gptjava.train.formats.LlmcCheckpoint;
 import io.gptjava.train.run.Checkpoint;
 import io.gptjava.train.run.Checkpoints;
 import io.gptjava.train.run.RunHistory;
@@ -50,7 +51,9 @@ public final class InspectCommand implements Callable<Integer> {
     if (!Files.exists(path)) {
       throw new GptException(Failure.DATA, path + " does not exist; check the path");
     }
-    if (path.toString().endsWith(".bin")) {
+    if (path.toString().endsWith(".bin") && LlmcCheckpoint.isOne(path)) {
+      llmc();
+    } else if (path.toString().endsWith(".bin")) {
       shard();
     } else if (path.toString().endsWith(".safetensors")) {
       tensors(path);
@@ -76,6 +79,13 @@ public final class InspectCommand implements Callable<Integer> {
       row("kind", "token shard");
       row("tokens", "%,d", file.size());
       row("begins", "%s", encoder.decode(first).replace('\n', ' '));
+    }
+  }
+
+  private void llmc() {
+    try (LlmcCheckpoint checkpoint = LlmcCheckpoint.open(path)) {
+      row("kind", "checkpoint of llm.c, %s", checkpoint.type());
+      shape(checkpoint.config());
     }
   }
 
@@ -115,7 +125,10 @@ public final class InspectCommand implements Callable<Integer> {
   }
 
   private void model() {
-    if (Checkpoint.isCheckpoint(path)) {
+    if (Checkpoint.isWeightsOnly(path)) {
+      Checkpoint.verify(path);
+      row("kind", "checkpoint of weights only, checksums right");
+    } else if (Checkpoint.isCheckpoint(path)) {
       TrainerState state = Checkpoint.open(path).info().state();
       row("kind", "checkpoint, checksums right");
       row("step", "%,d", state.step());

@@ -37,7 +37,12 @@ public final class Models {
     }
   }
 
-  private static ModelFolder open(Path path) {
+  /**
+   * Opens the weights that a path leads to.
+   *
+   * @throws GptException with {@link Failure#CHECKPOINT} if there are none or they are damaged
+   */
+  public static ModelFolder open(Path path) {
     if (!Files.isDirectory(path)) {
       throw new GptException(
           Failure.CHECKPOINT,

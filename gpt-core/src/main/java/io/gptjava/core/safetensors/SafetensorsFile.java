@@ -5,7 +5,6 @@ import io.gptjava.core.GptException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
@@ -25,12 +24,6 @@ import java.util.Map;
  */
 public final class SafetensorsFile implements AutoCloseable {
   private static final int LENGTH_BYTES = 8;
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfDouble DOUBLE =
-      ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final Path path;
   private final Arena arena;
@@ -170,36 +163,11 @@ public final class SafetensorsFile implements AutoCloseable {
               .formatted(tensor, count, target.byteSize() / Float.BYTES),
           null);
     }
-    MemorySegment source = bytes(name);
-    switch (tensor.type()) {
-      case F32 ->
-          MemorySegment.copy(source, FLOAT, 0, target, ValueLayout.JAVA_FLOAT_UNALIGNED, 0, count);
-      case BF16 -> bfloat16ToFloat(source, target, count);
-      case F16 -> float16ToFloat(source, target, count);
-      case F64 -> doubleToFloat(source, target, count);
-      default ->
-          throw failure(
-              path, "tensor " + tensor + " should be floating-point (F32, F16, BF16 or F64)", null);
+    if (!StoredFloats.canRead(tensor.type())) {
+      throw failure(
+          path, "tensor " + tensor + " should be floating-point (F32, F16, BF16 or F64)", null);
     }
-  }
-
-  private static void bfloat16ToFloat(MemorySegment source, MemorySegment target, long count) {
-    for (long i = 0; i < count; i++) {
-      target.set(ValueLayout.JAVA_INT_UNALIGNED, 4 * i, source.get(SHORT, 2 * i) << 16);
-    }
-  }
-
-  private static void float16ToFloat(MemorySegment source, MemorySegment target, long count) {
-    for (long i = 0; i < count; i++) {
-      target.set(
-          ValueLayout.JAVA_FLOAT_UNALIGNED, 4 * i, Float.float16ToFloat(source.get(SHORT, 2 * i)));
-    }
-  }
-
-  private static void doubleToFloat(MemorySegment source, MemorySegment target, long count) {
-    for (long i = 0; i < count; i++) {
-      target.set(ValueLayout.JAVA_FLOAT_UNALIGNED, 4 * i, (float) source.get(DOUBLE, 8 * i));
-    }
+    StoredFloats.read(tensor.type(), bytes(name), target, count);
   }
 
   /** Unmaps the file; segments taken from it are no longer valid. */

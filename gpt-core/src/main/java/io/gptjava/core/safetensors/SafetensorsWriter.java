@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 import java.util.zip.CRC32C;
 
 /**
@@ -74,6 +75,33 @@ public final class SafetensorsWriter {
   }
 
   /**
+   * A tensor whose data is made when its turn comes, so that a model need not be in memory.
+   *
+   * @param shape sizes, slowest first
+   * @param data row-major, native byte order, as long as the shape says; asked for once, and
+   *     written before the next tensor's is asked for, so all may use the same memory
+   */
+  public record Deferred(String name, StoredType type, long[] shape, Supplier<MemorySegment> data) {
+    /** Copies the shape. */
+    public Deferred {
+      shape = shape.clone();
+    }
+
+    @Override
+    public long[] shape() {
+      return shape.clone();
+    }
+
+    private Item item() {
+      return new Item(name, type, shape, data.get());
+    }
+
+    private long byteSize() {
+      return Item.byteSize(type, shape);
+    }
+  }
+
+  /**
    * What was written.
    *
    * @param bytes size of the file
@@ -87,10 +115,25 @@ public final class SafetensorsWriter {
    * @throws GptException with {@link Failure#CAPACITY} if the disk takes no more
    */
   public static Written write(Path path, Map<String, String> metadata, List<Item> items) {
+    return writeDeferred(
+        path,
+        metadata,
+        items.stream()
+            .map(item -> new Deferred(item.name(), item.type(), item.shape(), item::data))
+            .toList());
+  }
+
+  /**
+   * Writes a new file, replacing an old one.
+   *
+   * @throws GptException with {@link Failure#CAPACITY} if the disk takes no more
+   */
+  public static Written writeDeferred(
+      Path path, Map<String, String> metadata, List<Deferred> tensors) {
     if (ByteOrder.nativeOrder() != ByteOrder.LITTLE_ENDIAN) {
       throw new GptException(Failure.DEVICE, "checkpoints need a little-endian machine");
     }
-    byte[] header = header(new TreeMap<>(metadata), items);
+    byte[] header = header(new TreeMap<>(metadata), tensors);
     try (FileChannel channel =
         FileChannel.open(
             path,
@@ -100,7 +143,8 @@ public final class SafetensorsWriter {
       CRC32C crc = new CRC32C();
       ByteBuffer staging = ByteBuffer.allocateDirect(BLOCK);
       copy(MemorySegment.ofArray(header), header.length, channel, crc, staging);
-      for (Item item : items) {
+      for (Deferred tensor : tensors) {
+        Item item = tensor.item();
         copy(item.data(), item.byteSize(), channel, crc, staging);
       }
       channel.force(true);
@@ -113,7 +157,7 @@ public final class SafetensorsWriter {
     }
   }
 
-  private static byte[] header(SortedMap<String, String> metadata, List<Item> items) {
+  private static byte[] header(SortedMap<String, String> metadata, List<Deferred> items) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     out.writeBytes(new byte[Long.BYTES]);
     Set<String> names = new HashSet<>();
@@ -127,7 +171,7 @@ public final class SafetensorsWriter {
         json.writeEndObject();
       }
       long offset = 0;
-      for (Item item : items) {
+      for (Deferred item : items) {
         if (!names.add(item.name())) {
           throw new IllegalArgumentException("two tensors named " + item.name());
         }

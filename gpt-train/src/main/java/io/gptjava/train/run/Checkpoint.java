@@ -59,13 +59,27 @@ public final class Checkpoint {
    * @throws GptException with {@link Failure#CHECKPOINT} if it is not whole
    */
   public static Checkpoint open(Path folder) {
+    verify(folder);
+    return new Checkpoint(folder, CheckpointInfo.read(folder));
+  }
+
+  /**
+   * Verifies all files of a checkpoint, also of one that holds weights only.
+   *
+   * @throws GptException with {@link Failure#CHECKPOINT} if it is not whole
+   */
+  public static void verify(Path folder) {
     findDamage(folder)
         .ifPresent(
             damage -> {
               throw new GptException(
                   Failure.CHECKPOINT, folder + "/" + damage + "; use another checkpoint");
             });
-    return new Checkpoint(folder, CheckpointInfo.read(folder));
+  }
+
+  /** Whether a checkpoint holds weights only, as an import writes it: no run can go on from it. */
+  public static boolean isWeightsOnly(Path folder) {
+    return isCheckpoint(folder) && !Files.exists(folder.resolve(CheckpointInfo.FILE));
   }
 
   /** What is wrong with a checkpoint, as "FILE is …"; empty if it is whole. */

@@ -149,7 +149,10 @@ public final class Checkpoints {
     if (Files.isDirectory(path.resolve("checkpoints"))) {
       return ModelFolder.open(openLatest(path).folder());
     }
-    return ModelFolder.open(Checkpoint.isCheckpoint(path) ? Checkpoint.open(path).folder() : path);
+    if (Checkpoint.isCheckpoint(path)) {
+      Checkpoint.verify(path);
+    }
+    return ModelFolder.open(path);
   }
 
   static List<String> names(Path folder) throws IOException {

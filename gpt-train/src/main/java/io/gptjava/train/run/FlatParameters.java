@@ -41,7 +41,7 @@ public record FlatParameters(Backend backend, ParameterLayout layout, Tensor fla
   }
 
   /** Fills one parameter without its padding. */
-  interface Source {
+  public interface Source {
     /**
      * Writes the parameter's logical elements.
      *
@@ -51,7 +51,7 @@ public record FlatParameters(Backend backend, ParameterLayout layout, Tensor fla
   }
 
   /** Replaces all values; padding becomes zero. */
-  void write(Source source) {
+  public void write(Source source) {
     boolean direct = flat.memory().hostAccessible();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment host = direct ? flat.segment() : arena.allocate(flat.byteSize(), Long.BYTES);

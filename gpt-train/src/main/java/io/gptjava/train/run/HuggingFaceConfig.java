@@ -5,8 +5,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
 import io.gptjava.core.GptException;
+import io.gptjava.core.safetensors.StoredType;
+import io.gptjava.train.formats.FileShape;
 import java.nio.file.Path;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * {@link GptConfig} as the {@code config.json} of Hugging Face's {@code GPT2LMHeadModel}, and back.
@@ -25,6 +28,15 @@ final class HuggingFaceConfig {
   private HuggingFaceConfig() {}
 
   static ObjectNode toJson(GptConfig config) {
+    return toJson(config, StoredType.F32);
+  }
+
+  /**
+   * The configuration of weights that are stored in a type.
+   *
+   * @param type F32, F16 or BF16
+   */
+  static ObjectNode toJson(GptConfig config, StoredType type) {
     ObjectNode node = Json.object();
     node.put("activation_function", "gelu_new");
     node.putArray("architectures").add("GPT2LMHeadModel");
@@ -45,9 +57,27 @@ final class HuggingFaceConfig {
     node.put("resid_pdrop", config.dropout());
     node.put("scale_attn_weights", true);
     node.put("tie_word_embeddings", config.tieEmbeddings());
-    node.put("torch_dtype", "float32");
+    node.put("torch_dtype", torchName(type));
     node.put("use_cache", true);
     return node.put("vocab_size", config.vocabularySize());
+  }
+
+  private static String torchName(StoredType type) {
+    return switch (type) {
+      case F32 -> "float32";
+      case F16 -> "float16";
+      case BF16 -> "bfloat16";
+      default -> throw new IllegalArgumentException(type + " is not a type of weights");
+    };
+  }
+
+  /** What {@code generate} of Transformers begins and stops with. */
+  static ObjectNode generation(GptConfig config) {
+    ObjectNode node = Json.object();
+    node.put("_from_model_config", true);
+    endOfText(node, "bos_token_id", config);
+    endOfText(node, "eos_token_id", config);
+    return node;
   }
 
   private static void endOfText(ObjectNode node, String key, GptConfig config) {
@@ -68,6 +98,7 @@ final class HuggingFaceConfig {
     ObjectNode node = Json.object();
     node.put("add_prefix_space", false);
     node.put("bos_token", "<|endoftext|>");
+    node.put("clean_up_tokenization_spaces", false); // or decoding would not give the text back
     node.put("eos_token", "<|endoftext|>");
     node.put("model_max_length", config.contextLength());
     node.put("tokenizer_class", "GPT2Tokenizer");
@@ -76,7 +107,8 @@ final class HuggingFaceConfig {
 
   /**
    * The model that a {@code config.json} describes. Keys that are absent have Transformers'
-   * defaults. Dropout is {@code resid_pdrop}'s.
+   * defaults. Dropout is {@code resid_pdrop}'s. nanoGPT's {@code block_size} and {@code dropout}
+   * are known too.
    *
    * @throws GptException with {@link Failure#CHECKPOINT} if it is not a GPT-2 that we compute
    */
@@ -96,25 +128,33 @@ final class HuggingFaceConfig {
     if (inner.isNumber() && inner.asLong() != 4L * width) {
       throw unsupported(file, "n_inner", inner.asText(), "4 * n_embd = " + 4L * width);
     }
-    if (width % heads != 0) {
-      throw new GptException(
-          Failure.CHECKPOINT,
-          "%s: n_embd %d is not divisible by n_head %d; the file is not that of a GPT-2"
-              .formatted(file, width, heads));
-    }
-    double dropout = node.path("resid_pdrop").asDouble(0.1);
+    FileShape.checkHeads(file, "n_embd", width, "n_head", heads);
+    double dropout = node.path("resid_pdrop").asDouble(node.path("dropout").asDouble(0.1));
     if (!(dropout >= 0 && dropout < 1)) {
       throw unsupported(file, "resid_pdrop", String.valueOf(dropout), "at least 0 and less than 1");
     }
     return new GptConfig(
         integer(file, node, "vocab_size"),
-        integer(file, node, node.has("n_positions") ? "n_positions" : "n_ctx"),
+        integer(file, node, contextKey(node)),
         width,
-        integer(file, node, "n_layer"),
+        integer(file, node, "n_layer", FileShape.MOST_LAYERS),
         heads,
         (float) dropout,
-        node.path("qkv_bias").asBoolean(true),
+        node.path("qkv_bias").asBoolean(hasBiases(node)),
         node.path("tie_word_embeddings").asBoolean(true));
+  }
+
+  /** Transformers' name, its older one, or nanoGPT's. */
+  private static String contextKey(JsonNode node) {
+    return Stream.of("n_positions", "n_ctx", "block_size")
+        .filter(node::has)
+        .findFirst()
+        .orElse("n_positions");
+  }
+
+  /** Whether layers have biases; nanoGPT can leave out all of them. */
+  static boolean hasBiases(JsonNode node) {
+    return node.path("bias").asBoolean(true);
   }
 
   private static void expect(
@@ -127,10 +167,20 @@ final class HuggingFaceConfig {
   }
 
   private static int integer(Path file, JsonNode node, String key) {
+    return integer(file, node, key, FileShape.LARGEST);
+  }
+
+  private static int integer(Path file, JsonNode node, String key, int most) {
     JsonNode value = node.path(key);
-    if (!value.canConvertToInt() || !value.isIntegralNumber() || value.intValue() < 1) {
+    if (!value.canConvertToInt()
+        || !value.isIntegralNumber()
+        || value.intValue() < 1
+        || value.intValue() > most) {
       throw unsupported(
-          file, key, value.isMissingNode() ? "missing" : value.toString(), "a positive integer");
+          file,
+          key,
+          value.isMissingNode() ? "missing" : value.toString(),
+          "an integer from 1 to " + most);
     }
     return value.intValue();
   }
@@ -139,6 +189,10 @@ final class HuggingFaceConfig {
     return new GptException(
         Failure.CHECKPOINT,
         "%s: %s is %s, supported is %s; this model cannot be loaded"
-            .formatted(file, key, value, supported));
+            .formatted(
+                file,
+                key,
+                value.length() > 100 ? value.substring(0, 100) + "…" : value,
+                supported));
   }
 }

@@ -1,12 +1,15 @@
 package io.gptjava.train.run;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
 import io.gptjava.core.GptException;
-import io.gptjava.core.safetensors.SafetensorsFile;
 import io.gptjava.core.safetensors.SafetensorsWriter;
 import io.gptjava.core.safetensors.StoredType;
-import io.gptjava.core.safetensors.TensorEntry;
+import io.gptjava.train.formats.HuggingFaceTensors;
+import io.gptjava.train.formats.ModelFiles;
+import io.gptjava.train.formats.ModelWeights;
+import io.gptjava.train.formats.SafetensorsShards;
 import io.gptjava.train.model.ParameterLayout;
 import io.gptjava.train.model.ParameterLayout.Parameter;
 import java.io.IOException;
@@ -16,41 +19,25 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
  * A model as {@code GPT2LMHeadModel.save_pretrained} and {@code from_pretrained} know it: a folder
- * with {@code config.json} and {@code model.safetensors}. Names are accepted with or without {@code
- * transformer.}; F32, F16, BF16 and F64 become fp32.
+ * with {@code config.json} and {@code model.safetensors} or the shards of one. {@link
+ * HuggingFaceTensors} says which names are accepted; F32, F16, BF16 and F64 become fp32.
  */
-public final class ModelFolder implements AutoCloseable {
-  static final String WEIGHTS = "model.safetensors";
+public final class ModelFolder implements ModelWeights {
+  static final String WEIGHTS = SafetensorsShards.SINGLE;
 
-  private static final String PREFIX = "transformer.";
-  private static final String HEAD = "lm_head.weight";
-  private static final String QKV_BIAS = "attn.c_attn.bias";
-
-  private final SafetensorsFile file;
+  private final SafetensorsShards shards;
   private final GptConfig config;
+  private final HuggingFaceTensors tensors;
 
-  /** Names in the file by name in the layout. */
-  private final Map<String, TensorEntry> tensors = new LinkedHashMap<>();
-
-  private ModelFolder(SafetensorsFile file, GptConfig config) {
-    this.file = file;
+  private ModelFolder(SafetensorsShards shards, GptConfig config, HuggingFaceTensors tensors) {
+    this.shards = shards;
     this.config = config;
-    for (TensorEntry tensor : file.tensors().values()) {
-      String name = tensor.name();
-      if (!name.endsWith(".attn.bias") && !name.endsWith(".attn.masked_bias")) { // causal masks
-        tensors.put(name.startsWith(PREFIX) || name.equals(HEAD) ? name : PREFIX + name, tensor);
-      }
-    }
-    if (config.tieEmbeddings()) {
-      tensors.remove(HEAD); // a copy of the token embedding
-    }
-    check();
+    this.tensors = tensors;
   }
 
   /**
@@ -66,75 +53,41 @@ public final class ModelFolder implements AutoCloseable {
           "%s is not a model: it has no %s; give a checkpoint or a Hugging Face GPT-2 folder"
               .formatted(folder, HuggingFaceConfig.FILE));
     }
-    GptConfig config = HuggingFaceConfig.parse(configFile, RunFolder.readJson(configFile));
-    Path weights = folder.resolve(WEIGHTS);
-    if (!Files.isRegularFile(weights)) {
-      throw new GptException(
-          Failure.CHECKPOINT,
-          "%s has no %s; save it again with save_pretrained(…, safe_serialization=True)"
-              .formatted(folder, WEIGHTS));
-    }
-    SafetensorsFile file = SafetensorsFile.open(weights);
+    JsonNode json = ModelFiles.readJson(configFile);
+    GptConfig config = HuggingFaceConfig.parse(configFile, json);
+    SafetensorsShards shards = SafetensorsShards.open(folder);
     try {
-      return new ModelFolder(file, config);
+      boolean biases = HuggingFaceConfig.hasBiases(json);
+      return new ModelFolder(shards, config, new HuggingFaceTensors(shards, config, biases));
     } catch (RuntimeException e) {
-      file.close();
+      shards.close();
       throw e;
-    }
-  }
-
-  private void check() {
-    Map<String, TensorEntry> unused = new LinkedHashMap<>(tensors);
-    for (Parameter parameter : new ParameterLayout(config).parameters()) {
-      TensorEntry tensor = unused.remove(parameter.name());
-      if (tensor == null) {
-        throw failure("it has no tensor " + parameter.name().substring(prefixLength(parameter)));
-      }
-      if (!tensor.shape().equals(parameter.logicalShape())) {
-        throw failure(
-            "%s should have the shape %s by config.json"
-                .formatted(tensor, parameter.logicalShape()));
-      }
-    }
-    if (!config.qkvBias()) {
-      for (int layer = 0; layer < config.layers(); layer++) {
-        TensorEntry bias = unused.remove(PREFIX + "h." + layer + "." + QKV_BIAS);
-        if (bias != null && !isZero(bias)) {
-          throw failure(
-              "%s is not zero, but config.json says \"qkv_bias\": false; remove that line"
-                  .formatted(bias.name()));
-        }
-      }
-    }
-    if (!unused.isEmpty()) {
-      throw failure(
-          "tensor %s does not belong to the GPT-2 that config.json describes"
-              .formatted(unused.values().iterator().next().name()));
-    }
-  }
-
-  private static int prefixLength(Parameter parameter) {
-    return parameter.name().startsWith(PREFIX) ? PREFIX.length() : 0;
-  }
-
-  private boolean isZero(TensorEntry tensor) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment values = arena.allocate(ValueLayout.JAVA_FLOAT, tensor.elements());
-      file.copyFloats(tensor.name(), values);
-      return values
-          .elements(ValueLayout.JAVA_FLOAT)
-          .allMatch(value -> value.get(ValueLayout.JAVA_FLOAT, 0) == 0);
     }
   }
 
   private GptException failure(String reason) {
     return new GptException(
-        Failure.CHECKPOINT, "cannot load %s: %s".formatted(file.path(), reason));
+        Failure.CHECKPOINT, "cannot load %s: %s".formatted(shards.path(), reason));
   }
 
-  /** Shape of the model. */
+  @Override
+  public Path path() {
+    return shards.path();
+  }
+
+  @Override
   public GptConfig config() {
     return config;
+  }
+
+  @Override
+  public List<String> notes() {
+    return tensors.notes();
+  }
+
+  @Override
+  public void copy(Parameter parameter, MemorySegment target) {
+    tensors.copy(parameter, target);
   }
 
   /**
@@ -156,8 +109,7 @@ public final class ModelFolder implements AutoCloseable {
     if (difference != null) {
       throw failure(difference);
     }
-    target.write(
-        (parameter, memory) -> file.copyFloats(tensors.get(parameter.name()).name(), memory));
+    target.write(this::copy);
   }
 
   private static String firstDifference(String... pairs) {
@@ -200,13 +152,7 @@ public final class ModelFolder implements AutoCloseable {
           SafetensorsWriter.write(folder.resolve(WEIGHTS), Map.of("format", "pt"), items);
       files.add(new Manifest.Entry(WEIGHTS, written.bytes(), written.crc32c()));
     }
-    files.add(Manifest.write(folder, HuggingFaceConfig.FILE, HuggingFaceConfig.toJson(config)));
-    files.add(Manifest.write(folder, "tokenizer_config.json", HuggingFaceConfig.tokenizer(config)));
-    if (HuggingFaceConfig.hasGpt2Vocabulary(config)) {
-      TokenizerFiles tokenizer = TokenizerFiles.gpt2();
-      files.add(Manifest.write(folder, TokenizerFiles.VOCABULARY, tokenizer.vocabulary()));
-      files.add(Manifest.write(folder, TokenizerFiles.MERGES, tokenizer.merges()));
-    }
+    files.addAll(ModelFolderWriter.describe(folder, config, StoredType.F32));
     return files;
   }
 
@@ -221,6 +167,6 @@ public final class ModelFolder implements AutoCloseable {
 
   @Override
   public void close() {
-    file.close();
+    shards.close();
   }
 }
