@@ -17,6 +17,7 @@ final class MachineProbe implements AutoCloseable {
   private static final int FMA_ROUNDS = 1 << 14;
   private static final int FMA_CALLS = 1 << 9;
   private static final long CHUNK = 1L << 18;
+  private static final int BLOCK = 1 << 11;
 
   private final WorkerPool pool;
   private final float[] sink;
@@ -100,7 +101,11 @@ final class MachineProbe implements AutoCloseable {
     return OpCost.adamW(count).bytes() / (ms * 1e-3);
   }
 
-  /** Adds {@code zero} times the gradient to the others: the compiler must not know it is zero. */
+  /**
+   * Adds {@code zero} times the gradient to the others: the compiler must not know it is zero.
+   * Block by block, so that the gradient comes from memory once; and tensor by tensor, as a loop
+   * over all four at once is more than the compiler takes in when it has also seen the ops of bf16.
+   */
   private static void stream(
       MemorySegment w,
       MemorySegment g,
@@ -109,15 +114,23 @@ final class MachineProbe implements AutoCloseable {
       long from,
       long to,
       float zero) {
+    for (long at = from; at < to; at += BLOCK) {
+      int count = (int) Math.min(BLOCK, to - at);
+      add(w, g, at, count, zero);
+      add(m, g, at, count, zero);
+      add(v, g, at, count, zero);
+    }
+  }
+
+  /** The layout aligns every buffer to 64 elements, so no tail is needed. */
+  private static void add(MemorySegment x, MemorySegment g, long first, int count, float zero) {
     ByteOrder order = ByteOrder.nativeOrder();
     FloatVector factor = FloatVector.broadcast(F, zero);
-    long step = (long) F.length() * Float.BYTES;
-    // The layout aligns every buffer to 64 elements, so no tail is needed.
-    for (long at = from * Float.BYTES; at < to * Float.BYTES; at += step) {
-      FloatVector gradient = FloatVector.fromMemorySegment(F, g, at, order).mul(factor);
-      FloatVector.fromMemorySegment(F, w, at, order).add(gradient).intoMemorySegment(w, at, order);
-      FloatVector.fromMemorySegment(F, m, at, order).add(gradient).intoMemorySegment(m, at, order);
-      FloatVector.fromMemorySegment(F, v, at, order).add(gradient).intoMemorySegment(v, at, order);
+    for (int i = 0; i < count; i += F.length()) {
+      long at = (first + i) * Float.BYTES;
+      FloatVector.fromMemorySegment(F, g, at, order)
+          .fma(factor, FloatVector.fromMemorySegment(F, x, at, order))
+          .intoMemorySegment(x, at, order);
     }
   }
 
