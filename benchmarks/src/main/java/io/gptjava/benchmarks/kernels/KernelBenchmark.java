@@ -36,6 +36,8 @@ public final class KernelBenchmark {
    * @param only ops whose family or name this finds
    * @param samples timed batches of each op
    * @param sampleMilliseconds what a batch takes at least
+   * @param warmupMilliseconds what an op runs at least before it is timed: until then the JVM's
+   *     optimizing compiler may not have taken it over, and its times look steady all the same
    * @param rotationBytes what successive calls go through before they meet the same operands again
    * @param copyBytes bytes of the copy whose speed is the memory's
    * @param matmulSize rows, inputs and outputs of the product whose speed is the matrix units'
@@ -46,6 +48,7 @@ public final class KernelBenchmark {
       Pattern only,
       int samples,
       double sampleMilliseconds,
+      double warmupMilliseconds,
       long rotationBytes,
       long copyBytes,
       int matmulSize,
@@ -54,35 +57,59 @@ public final class KernelBenchmark {
 
     /** Sizes that fill a GPU and miss its cache. */
     public static Settings device(KernelShapes shapes, long seed) {
-      return new Settings(shapes, ALL, 9, 10, 256L << 20, 1L << 30, 8192, seed);
+      return new Settings(shapes, ALL, 9, 10, 0, 256L << 20, 1L << 30, 8192, seed);
     }
 
     /** Sizes for a CPU. */
     public static Settings host(KernelShapes shapes, long seed) {
-      return new Settings(shapes, ALL, 7, 20, 128L << 20, 256L << 20, 1024, seed);
+      return new Settings(shapes, ALL, 7, 20, 800, 128L << 20, 256L << 20, 1024, seed);
     }
 
     /** Sizes that show that everything runs. */
     public static Settings quick(KernelShapes shapes, long seed) {
-      return new Settings(shapes, ALL, 2, 0, 0, 1L << 16, 64, seed);
+      return new Settings(shapes, ALL, 2, 0, 0, 0, 1L << 16, 64, seed);
     }
 
     /** The same for some of the ops. */
     public Settings withOnly(Pattern pattern) {
       return new Settings(
-          shapes, pattern, samples, sampleMilliseconds, rotationBytes, copyBytes, matmulSize, seed);
+          shapes,
+          pattern,
+          samples,
+          sampleMilliseconds,
+          warmupMilliseconds,
+          rotationBytes,
+          copyBytes,
+          matmulSize,
+          seed);
     }
 
     /** The same at other shapes. */
     Settings withShapes(KernelShapes others) {
       return new Settings(
-          others, only, samples, sampleMilliseconds, rotationBytes, copyBytes, matmulSize, seed);
+          others,
+          only,
+          samples,
+          sampleMilliseconds,
+          warmupMilliseconds,
+          rotationBytes,
+          copyBytes,
+          matmulSize,
+          seed);
     }
 
     /** The same with another number of timed batches. */
     public Settings withSamples(int count) {
       return new Settings(
-          shapes, only, count, sampleMilliseconds, rotationBytes, copyBytes, matmulSize, seed);
+          shapes,
+          only,
+          count,
+          sampleMilliseconds,
+          warmupMilliseconds,
+          rotationBytes,
+          copyBytes,
+          matmulSize,
+          seed);
     }
   }
 
@@ -166,7 +193,8 @@ public final class KernelBenchmark {
   }
 
   private KernelSampler sampler(Backend backend, OpTimer timer) {
-    return new KernelSampler(backend, timer, settings.samples, settings.sampleMilliseconds);
+    return new KernelSampler(
+        backend, timer, settings.samples, settings.sampleMilliseconds, settings.warmupMilliseconds);
   }
 
   private void begin(Backend backend) {

@@ -19,18 +19,26 @@ final class KernelSampler {
   private final OpTimer timer;
   private final int samples;
   private final double sampleMilliseconds;
+  private final double warmupMilliseconds;
 
   /**
    * A sampler.
    *
    * @param samples timed batches
    * @param sampleMilliseconds what a batch should take at least
+   * @param warmupMilliseconds what calls before the first batch take together at least
    */
-  KernelSampler(Backend backend, OpTimer timer, int samples, double sampleMilliseconds) {
+  KernelSampler(
+      Backend backend,
+      OpTimer timer,
+      int samples,
+      double sampleMilliseconds,
+      double warmupMilliseconds) {
     this.backend = backend;
     this.timer = timer;
     this.samples = samples;
     this.sampleMilliseconds = sampleMilliseconds;
+    this.warmupMilliseconds = warmupMilliseconds;
   }
 
   /**
@@ -43,7 +51,11 @@ final class KernelSampler {
 
   /** Times a call; {@code run} gets 0, 1, 2, … to choose its operands by. */
   Sample sample(IntConsumer run) {
-    run.accept(0);
+    double warmedUp = 0;
+    for (int call = 0; call == 0 || warmedUp < warmupMilliseconds; call++) {
+      int index = call % MOST_REPETITIONS;
+      warmedUp += timer.milliseconds(() -> run.accept(index));
+    }
     int repetitions = repetitions(run);
     Runnable batch =
         backend.recording(

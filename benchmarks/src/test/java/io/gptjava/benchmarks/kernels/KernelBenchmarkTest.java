@@ -87,8 +87,9 @@ final class KernelBenchmarkTest {
     try (ReferenceBackend backend = new ReferenceBackend()) {
       List<Integer> indices = new ArrayList<>();
       KernelSampler.Sample sample =
-          new KernelSampler(backend, new FixedTimer(indices), 3, 8).sample(indices::add);
+          new KernelSampler(backend, new FixedTimer(indices), 3, 8, 5).sample(indices::add);
       // Each call counts one millisecond: 8 of them make a batch.
+      assertEquals(List.of(0, 1, 2, 3, 4), indices.subList(0, 5), "five of them warm up");
       assertEquals(8, sample.repetitions());
       assertEquals(Timing.of(List.of(1.0, 1.0, 1.0)), sample.timing());
       assertEquals(
