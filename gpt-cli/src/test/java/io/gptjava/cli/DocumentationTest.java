@@ -1,8 +1,8 @@
 package io.gptjava.cli;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.gptjava.core.Failure;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,24 +22,28 @@ final class DocumentationTest {
           Map.entry("GPT_LAYERS", "1"),
           Map.entry("GPT_HEADS", "2"),
           Map.entry("GPT_WIDTH", "16"),
-          Map.entry("GPT_CONTEXT_LENGTH", "16"),
-          Map.entry("GPT_STEPS", "4"),
-          Map.entry("GPT_BATCH_SIZE", "2"),
+          Map.entry("GPT_CONTEXT_LENGTH", "8"),
+          Map.entry("GPT_STEPS", "2"),
+          Map.entry("GPT_BATCH_SIZE", "1"),
           Map.entry("GPT_EVAL_BATCHES", "1"),
+          Map.entry("GPT_EVAL_EVERY", "2"),
+          Map.entry("GPT_SAMPLE_EVERY", "1"),
           Map.entry("GPT_SAMPLE_TOKENS", "2"),
+          Map.entry("GPT_TIE_EMBEDDINGS", "true"), // as the GPT-2 that the reader brings
           Map.entry("GPT_BACKEND", "cpu"));
 
   /** Flags that have to shrink with the model, and files that its reader brings. */
   private static final Map<String, String> INSTEAD =
       Map.of(
-          "--save-every 9", "--save-every 2",
-          "--save-every 50", "--save-every 2",
-          "--from 81", "--from 2",
-          "--from 150", "--from 2",
-          "--stride 64", "--stride 8",
+          "--save-every 9", "--save-every 1",
+          "--save-every 50", "--save-every 1",
+          "--from 81", "--from 1",
+          "--from 150", "--from 1",
+          "--stride 64", "--stride 4",
           "--steps 2", "--steps 1",
           "import hf gpt2/", "import hf story-hf",
-          "import llmc gpt2_124M.bin", "import llmc story.bin");
+          "bench kernels", "bench kernels --quick --samples 3",
+          "--out runs/story", "--data my-book.txt --out runs/story");
 
   /** Commands that are parsed and not run, by what they contain, and why. */
   private static final Map<String, String> ONLY_PARSED =
@@ -53,7 +57,7 @@ final class DocumentationTest {
   private static final Pattern WORD = Pattern.compile("\"([^\"]*)\"|(\\S+)");
   private static final Pattern OURS =
       Pattern.compile(
-          "(runs|models|corpus|shards|story-hf)(/.*)?|story\\.bin|before\\.json"
+          "(runs|models|corpus|shards|story-hf)(/.*)?|gpt2\\.bin|before\\.json"
               + "|the-verdict\\.txt|my-book\\.txt");
 
   @TempDir private Path folder;
@@ -95,10 +99,10 @@ final class DocumentationTest {
       command = command.replaceAll(Pattern.quote(entry.getKey()) + "(?!\\S)", entry.getValue());
     }
     String[] parts = command.split(" > ");
-    long start = System.nanoTime();
     Cli cli = Cli.run(TINY, words(parts[0]).toArray(String[]::new));
-    System.out.printf("%d ms %s%n", (System.nanoTime() - start) / 1_000_000, line);
-    assertEquals(0, cli.code(), () -> line + "\n" + cli.err());
+    // So short a measurement may well find a regression.
+    boolean slower = line.contains("--baseline") && cli.code() == Failure.REGRESSION.exitCode();
+    assertTrue(cli.code() == 0 || slower, () -> line + ": " + cli.code() + "\n" + cli.err());
     if (parts.length > 1) {
       Files.writeString(folder.resolve(parts[1]), cli.out());
     }

@@ -29,7 +29,7 @@ final class ReferencePageTest {
         page,
         Files.exists(PAGE) ? Files.readString(PAGE) : "",
         "run mvn -pl gpt-cli -am -Dtest=ReferencePageTest -Dsurefire.failIfNoSpecifiedTests=false"
-            + " -DargLine=-Dgpt.renew=true package to renew docs/reference.md");
+            + " -Dtest.jvm.args=-Dgpt.renew=true package to renew docs/reference.md");
   }
 
   /** All commands with their flags, then the defaults and presets. */
