@@ -65,6 +65,12 @@ public final class GptCommandLine implements Runnable {
     }
   }
 
+  /** All commands, to look at and not to run. */
+  static CommandLine commands(CliContext context) {
+    GptCommandLine root = new GptCommandLine();
+    return create(root, new ErrorReport(() -> root.debug), context);
+  }
+
   private static CommandLine create(GptCommandLine root, ErrorReport errors, CliContext context) {
     CommandLine line = new CommandLine(root);
     line.addSubcommand("train", TrainCommand.create(context));
