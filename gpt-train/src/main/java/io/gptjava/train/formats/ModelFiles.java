@@ -44,6 +44,14 @@ public final class ModelFiles {
     }
   }
 
+  /** A name out of a file for a message: control characters become question marks. */
+  static String printable(String name) {
+    return name.chars()
+        .map(c -> Character.isISOControl(c) ? '?' : c)
+        .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+        .toString();
+  }
+
   /**
    * All bytes of a file.
    *

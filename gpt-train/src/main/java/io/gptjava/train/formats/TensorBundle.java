@@ -129,7 +129,11 @@ final class TensorBundle implements AutoCloseable {
     }
     long shardCount = readHeader(new ProtoReader(header));
     for (Map.Entry<String, ByteBuffer> entry : table.entrySet()) {
-      Entry tensor = readEntry(entry.getKey(), new ProtoReader(entry.getValue()));
+      String name = ModelFiles.printable(entry.getKey());
+      if (!name.equals(entry.getKey())) {
+        throw new MalformedFile("the tensor name %s has control characters".formatted(name));
+      }
+      Entry tensor = readEntry(name, new ProtoReader(entry.getValue()));
       tensor.check();
       entries.put(tensor.name(), tensor);
     }

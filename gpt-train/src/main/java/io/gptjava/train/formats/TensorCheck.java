@@ -33,9 +33,13 @@ public final class TensorCheck {
     missing.add(name);
   }
 
-  /** A tensor that the model has no place for. */
+  /**
+   * A tensor that the model has no place for.
+   *
+   * @param name as the file has it; what would steer a terminal in it is not shown
+   */
   public void unexpected(String name) {
-    unexpected.add(name);
+    unexpected.add(ModelFiles.printable(name));
   }
 
   /**

@@ -104,6 +104,15 @@ class HostileModelsTest {
     refusedFolder(reason);
   }
 
+  /** A name with line breaks and escapes must neither lengthen a message nor steer a terminal. */
+  @Test
+  void namesDoNotSteerTerminals() throws IOException {
+    Map<String, Stored> tensors = ModelBytes.gpt2(weights, Type.F32);
+    tensors.put("x\\u001b[2J\\r\\ny", tensors.values().iterator().next());
+    ModelBytes.huggingFace(folder, weights, tensors);
+    refusedFolder("x?[2J??y does not belong to the GPT-2");
+  }
+
   @Test
   void twoShardsWithOneTensorAreRefused() throws IOException {
     writeSharded(
