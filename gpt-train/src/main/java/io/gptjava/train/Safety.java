@@ -5,6 +5,7 @@ import io.gptjava.core.GptException;
 import io.gptjava.core.StepOutputs;
 import io.gptjava.train.config.KeepConfig.OnNan;
 import io.gptjava.train.data.BatchName;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -191,7 +192,7 @@ final class Safety {
   }
 
   private Resolution goBack(IssuedStep step, TrainerState good, String message, Decision decision) {
-    TrainerState next = good.passingOver(java.util.List.of(step.data()));
+    TrainerState next = good.passingOver(List.of(step.data()));
     String where =
         next.step() == step.number()
             ? "its data is left out"
