@@ -354,8 +354,10 @@ public interface Ops {
 
   /**
    * Rounds as {@link #adamW} with {@link AdamWSettings#stochasticRounding} left the weights to
-   * compute with after an update, by {@link StochasticRounding}: for restoring a run. Never part of
-   * a step.
+   * compute with after an update: for restoring a run. Never part of a step. Element i becomes
+   * {@link BFloat16#roundByChance} of it by 16-bit lane {@code i % 8} of the {@link Philox} block
+   * of index {@code i / 8}, step word = {@code updates}, {@link
+   * Philox#PURPOSE_STOCHASTIC_ROUNDING}.
    *
    * @param from (P) F32
    * @param to (P) BF16

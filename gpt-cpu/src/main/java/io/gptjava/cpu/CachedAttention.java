@@ -74,15 +74,15 @@ final class CachedAttention {
     MemorySegment wideValues = scratch.row(worker, 1);
     MemorySegment row = scratch.row(worker, 2);
     int seen = (firstPosition + shape.sequence()) * size;
-    Bfloat16.widen(keys, cache, wideKeys, 0, seen);
-    Bfloat16.widen(values, cache, wideValues, 0, seen);
+    HalfVectors.widen(keys, cache, wideKeys, 0, seen);
+    HalfVectors.widen(values, cache, wideValues, 0, seen);
     for (int t = 0; t < shape.sequence(); t++) {
       int visible = firstPosition + t + 1;
       HalfRow.load(qkv, shape.packed(sample, t, 0, head), size, shape.scale(), query, 0);
       scores(wideKeys, 0, visible, size);
       float sum = softmax(visible);
       blend(wideValues, 0, visible, size, 1 / sum, row, 0);
-      Bfloat16.narrow(row, 0, out, shape.plain(sample, t, head), size);
+      HalfVectors.narrow(row, 0, out, shape.plain(sample, t, head), size);
     }
   }
 

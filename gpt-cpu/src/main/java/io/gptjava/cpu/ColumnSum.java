@@ -119,7 +119,7 @@ final class ColumnSum {
     for (int block = 0; block < terms; block += BLOCK) {
       FloatVector sum = FloatVector.zero(Vectors.F);
       for (int p = block; p < Math.min(terms, block + BLOCK); p++) {
-        sum = sum.add(Bfloat16.load(matrix.data(), matrix.offset(p, column)));
+        sum = sum.add(HalfVectors.load(matrix.data(), matrix.offset(p, column)));
       }
       total = total.add(sum);
     }

@@ -1,5 +1,6 @@
 package io.gptjava.cpu;
 
+import io.gptjava.core.BFloat16;
 import io.gptjava.core.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -37,7 +38,7 @@ final class Conversion {
     MemorySegment.copy(from, ValueLayout.JAVA_SHORT, index * 2, halves, 0, n);
     if (source == DType.BF16) {
       for (int i = 0; i < n; i++) {
-        floats[i] = Bfloat16.widen(halves[i]);
+        floats[i] = BFloat16.widen(halves[i]);
       }
     } else {
       for (int i = 0; i < n; i++) {
@@ -53,7 +54,7 @@ final class Conversion {
     }
     if (target == DType.BF16) {
       for (int i = 0; i < n; i++) {
-        halves[i] = Bfloat16.narrow(floats[i]);
+        halves[i] = BFloat16.round(floats[i]);
       }
     } else {
       for (int i = 0; i < n; i++) {
@@ -65,6 +66,6 @@ final class Conversion {
 
   /** The 16 bits of a value rounded to nearest even. */
   static short round(float value, DType dtype) {
-    return dtype == DType.BF16 ? Bfloat16.narrow(value) : Float.floatToFloat16(value);
+    return dtype == DType.BF16 ? BFloat16.round(value) : Float.floatToFloat16(value);
   }
 }

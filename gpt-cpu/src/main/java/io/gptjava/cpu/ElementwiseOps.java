@@ -121,11 +121,11 @@ final class ElementwiseOps {
       pool.run(
           Math.toIntExact(rows),
           (row, worker) -> {
-            long at = (long) row * width * Bfloat16.BYTES;
+            long at = (long) row * width * HalfVectors.BYTES;
             MemorySegment own = scratch.row(worker, 0);
-            Bfloat16.widen(in, at, own, 0, width);
+            HalfVectors.widen(in, at, own, 0, width);
             softmaxRow(own, own, 0, width);
-            Bfloat16.narrow(own, 0, y, at, width);
+            HalfVectors.narrow(own, 0, y, at, width);
           });
       return;
     }
@@ -172,13 +172,13 @@ final class ElementwiseOps {
       pool.run(
           Math.toIntExact(rows),
           (row, worker) -> {
-            long at = (long) row * width * Bfloat16.BYTES;
+            long at = (long) row * width * HalfVectors.BYTES;
             MemorySegment own = scratch.row(worker, 0);
             MemorySegment slope = scratch.row(worker, 1);
-            Bfloat16.widen(y, at, own, 0, width);
-            Bfloat16.widen(dy, at, slope, 0, width);
+            HalfVectors.widen(y, at, own, 0, width);
+            HalfVectors.widen(dy, at, slope, 0, width);
             softmaxBackwardRow(own, slope, slope, 0, width);
-            Bfloat16.narrow(slope, 0, dx, at, width);
+            HalfVectors.narrow(slope, 0, dx, at, width);
           });
       return;
     }

@@ -80,12 +80,12 @@ final class EmbeddingOps {
     MemorySegment a = scratch.row(worker, 0);
     MemorySegment b = scratch.row(worker, 1);
     MemorySegment sum = scratch.row(worker, 2);
-    long bytes = (long) width * Bfloat16.BYTES;
-    Bfloat16.widen(tokens, token * bytes, a, 0, width);
-    Bfloat16.widen(positions, position * bytes, b, 0, width);
+    long bytes = (long) width * HalfVectors.BYTES;
+    HalfVectors.widen(tokens, token * bytes, a, 0, width);
+    HalfVectors.widen(positions, position * bytes, b, 0, width);
     add(a, 0, b, 0, sum, 0, width);
     drop(sum, 0, width, element, worker);
-    Bfloat16.narrow(sum, 0, out, row * bytes, width);
+    HalfVectors.narrow(sum, 0, out, row * bytes, width);
   }
 
   private void drop(MemorySegment y, long at, int width, long element, int worker) {
@@ -136,7 +136,7 @@ final class EmbeddingOps {
             if (type == DType.BF16) {
               from = scratch.row(worker, 0);
               at = 0;
-              Bfloat16.widen(dy, element * Bfloat16.BYTES, from, 0, columns);
+              HalfVectors.widen(dy, element * HalfVectors.BYTES, from, 0, columns);
             }
             long tokenAt = ((long) ids.getAtIndex(JAVA_INT, row) * width + column) * 4;
             long positionAt = (row % sequence * width + column) * 4;

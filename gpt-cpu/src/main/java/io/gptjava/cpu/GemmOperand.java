@@ -1,5 +1,6 @@
 package io.gptjava.cpu;
 
+import io.gptjava.core.BFloat16;
 import io.gptjava.core.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -27,7 +28,7 @@ record GemmOperand(MemorySegment data, DType type, long leading, boolean transpo
   float get(long row, long column) {
     long at = offset(row, column);
     return type == DType.BF16
-        ? Bfloat16.widen(data.get(ValueLayout.JAVA_SHORT, at))
+        ? BFloat16.widen(data.get(ValueLayout.JAVA_SHORT, at))
         : data.get(ValueLayout.JAVA_FLOAT, at);
   }
 }

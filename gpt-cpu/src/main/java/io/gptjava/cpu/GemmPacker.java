@@ -141,7 +141,7 @@ final class GemmPacker {
       if (b.type() == DType.BF16) {
         for (int j = 0; j < columns; j += GemmKernel.COLUMNS) {
           int count = Math.min(GemmKernel.COLUMNS, columns - j);
-          copy(b, source + (long) j * Bfloat16.BYTES, packed, target, count);
+          copy(b, source + (long) j * HalfVectors.BYTES, packed, target, count);
           target += PANEL_B;
         }
         continue;
@@ -162,7 +162,7 @@ final class GemmPacker {
 
   private static void copy(GemmOperand from, long source, float[] packed, int to, int count) {
     if (from.type() == DType.BF16) {
-      Bfloat16.widen(from.data(), source, packed, to, count);
+      HalfVectors.widen(from.data(), source, packed, to, count);
     } else {
       MemorySegment.copy(from.data(), ValueLayout.JAVA_FLOAT, source, packed, to, count);
     }

@@ -18,10 +18,10 @@ final class HalfGelu {
       MemorySegment x, MemorySegment out, long first, int count, MemorySegment own) {
     for (int done = 0; done < count; done += BLOCK) {
       int n = Math.min(BLOCK, count - done);
-      long at = (first + done) * Bfloat16.BYTES;
-      Bfloat16.widen(x, at, own, 0, n);
+      long at = (first + done) * HalfVectors.BYTES;
+      HalfVectors.widen(x, at, own, 0, n);
       ElementwiseOps.gelu(own, own, 0, n);
-      Bfloat16.narrow(own, 0, out, at, n);
+      HalfVectors.narrow(own, 0, out, at, n);
     }
   }
 
@@ -40,11 +40,11 @@ final class HalfGelu {
       MemorySegment slopes) {
     for (int done = 0; done < count; done += BLOCK) {
       int n = Math.min(BLOCK, count - done);
-      long at = (first + done) * Bfloat16.BYTES;
-      Bfloat16.widen(x, at, own, 0, n);
-      Bfloat16.widen(dOut, at, slopes, 0, n);
+      long at = (first + done) * HalfVectors.BYTES;
+      HalfVectors.widen(x, at, own, 0, n);
+      HalfVectors.widen(dOut, at, slopes, 0, n);
       ElementwiseOps.geluBackward(own, slopes, slopes, 0, n);
-      Bfloat16.narrow(slopes, 0, dX, at, n);
+      HalfVectors.narrow(slopes, 0, dX, at, n);
     }
   }
 }

@@ -90,7 +90,7 @@ final class HalfGemm implements MatrixProduct {
     MemorySegment bias = null;
     if (biasOrNull != null) {
       bias = scratch.row(0, BIAS);
-      Bfloat16.widen(biasOrNull, (long) first * Bfloat16.BYTES, bias, 0, columns);
+      HalfVectors.widen(biasOrNull, (long) first * HalfVectors.BYTES, bias, 0, columns);
     }
     gemm.multiply(
         a,
@@ -110,7 +110,7 @@ final class HalfGemm implements MatrixProduct {
 
   private void narrow(int row, int worker) {
     long from = (long) row * columns * Float.BYTES;
-    Bfloat16.narrow(buffer, from, to, (row * leading + first) * Bfloat16.BYTES, columns);
+    HalfVectors.narrow(buffer, from, to, (row * leading + first) * HalfVectors.BYTES, columns);
   }
 
   private void reserve(long floats) {

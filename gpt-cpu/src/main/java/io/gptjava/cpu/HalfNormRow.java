@@ -21,22 +21,22 @@ final class HalfNormRow {
   static void widenWeights(
       RowScratch scratch, int width, MemorySegment gamma, MemorySegment betaOrNull) {
     scratch.reserve(width);
-    Bfloat16.widen(gamma, 0, scratch.row(0, GAMMA), 0, width);
+    HalfVectors.widen(gamma, 0, scratch.row(0, GAMMA), 0, width);
     if (betaOrNull != null) {
-      Bfloat16.widen(betaOrNull, 0, scratch.row(0, BETA), 0, width);
+      HalfVectors.widen(betaOrNull, 0, scratch.row(0, BETA), 0, width);
     }
   }
 
   private MemorySegment widened(MemorySegment tensor, long index, int slot) {
     MemorySegment to = scratch.row(worker, slot);
     int width = row.width();
-    Bfloat16.widen(tensor, index * width * Bfloat16.BYTES, to, 0, width);
+    HalfVectors.widen(tensor, index * width * HalfVectors.BYTES, to, 0, width);
     return to;
   }
 
   private void narrow(MemorySegment from, MemorySegment tensor, long index) {
     int width = row.width();
-    Bfloat16.narrow(from, 0, tensor, index * width * Bfloat16.BYTES, width);
+    HalfVectors.narrow(from, 0, tensor, index * width * HalfVectors.BYTES, width);
   }
 
   /**

@@ -1,5 +1,6 @@
 package io.gptjava.cpu;
 
+import io.gptjava.core.BFloat16;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
@@ -15,11 +16,13 @@ final class HalfRow {
       MemorySegment segment, long from, int columns, float factor, float[] row, int at) {
     int bound = Vectors.F.loopBound(columns);
     for (int c = 0; c < bound; c += STEP) {
-      Bfloat16.load(segment, from + (long) c * Bfloat16.BYTES).mul(factor).intoArray(row, at + c);
+      HalfVectors.load(segment, from + (long) c * HalfVectors.BYTES)
+          .mul(factor)
+          .intoArray(row, at + c);
     }
     for (int c = bound; c < columns; c++) {
-      short half = segment.get(ValueLayout.JAVA_SHORT, from + (long) c * Bfloat16.BYTES);
-      row[at + c] = Bfloat16.widen(half) * factor;
+      short half = segment.get(ValueLayout.JAVA_SHORT, from + (long) c * HalfVectors.BYTES);
+      row[at + c] = BFloat16.widen(half) * factor;
     }
   }
 
@@ -29,11 +32,11 @@ final class HalfRow {
     int bound = Vectors.F.loopBound(columns);
     for (int c = 0; c < bound; c += STEP) {
       FloatVector v = FloatVector.fromArray(Vectors.F, row, at + c).mul(factor);
-      Bfloat16.store(v, segment, to + (long) c * Bfloat16.BYTES);
+      HalfVectors.store(v, segment, to + (long) c * HalfVectors.BYTES);
     }
     for (int c = bound; c < columns; c++) {
-      short half = Bfloat16.narrow(row[at + c] * factor);
-      segment.set(ValueLayout.JAVA_SHORT, to + (long) c * Bfloat16.BYTES, half);
+      short half = BFloat16.round(row[at + c] * factor);
+      segment.set(ValueLayout.JAVA_SHORT, to + (long) c * HalfVectors.BYTES, half);
     }
   }
 }

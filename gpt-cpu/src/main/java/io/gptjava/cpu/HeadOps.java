@@ -162,7 +162,7 @@ final class HeadOps {
     long at = index * stride * Float.BYTES;
     float loss = row.run(logits, at, vocabulary, target, gradients, scale);
     if (gradients && type == DType.BF16) {
-      Bfloat16.narrow(logits, at, logits, at, vocabulary);
+      HalfVectors.narrow(logits, at, logits, at, vocabulary);
     }
     losses.setAtIndex(ValueLayout.JAVA_FLOAT, n, loss);
   }

@@ -89,7 +89,7 @@ final class OneDnnGemm implements MatrixProduct {
     }
     scratch.reserve(n);
     MemorySegment floats = scratch.row(0, BIAS);
-    Bfloat16.widen(biasOrNull, 0, floats, 0, n);
+    HalfVectors.widen(biasOrNull, 0, floats, 0, n);
     return floats;
   }
 

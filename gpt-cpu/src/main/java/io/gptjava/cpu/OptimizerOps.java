@@ -88,7 +88,7 @@ final class OptimizerOps {
             int n = Math.min(BLOCK, length - at);
             update(w, g, m, v, (from + at) * 4, n, kept, update);
             if (halves != null) {
-              Bfloat16.narrow(w, (from + at) * 4, halves, (from + at) * Bfloat16.BYTES, n);
+              HalfVectors.narrow(w, (from + at) * 4, halves, (from + at) * HalfVectors.BYTES, n);
             }
           }
         });

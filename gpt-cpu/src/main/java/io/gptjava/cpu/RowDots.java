@@ -56,7 +56,7 @@ final class RowDots {
     if (type == DType.BF16) {
       scratch.reserve((long) rows * terms);
       this.x = scratch.row(0, X);
-      Bfloat16.widen(x, 0, this.x, 0, rows * terms);
+      HalfVectors.widen(x, 0, this.x, 0, rows * terms);
     }
     this.weight = weight;
     this.out = out;
@@ -76,7 +76,7 @@ final class RowDots {
       long at = (long) j * terms * type.bytes();
       if (type == DType.BF16) {
         line = scratch.row(worker, 0);
-        Bfloat16.widen(weight, at, line, 0, terms);
+        HalfVectors.widen(weight, at, line, 0, terms);
         at = 0;
       }
       for (int i = 0; i < rows; i++) {

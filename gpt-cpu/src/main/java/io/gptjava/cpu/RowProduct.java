@@ -84,7 +84,7 @@ final class RowProduct {
       scratch.reserve(Math.max(STREAMS * (long) columns, (long) rows * terms));
       scratch.reserve(HalfGelu.BLOCK);
       this.x = scratch.row(0, X);
-      Bfloat16.widen(x, 0, this.x, 0, rows * terms);
+      HalfVectors.widen(x, 0, this.x, 0, rows * terms);
     }
     pool.run(shares, summing);
     for (int i = 0; i < rows; i++) {
@@ -126,13 +126,13 @@ final class RowProduct {
     MemorySegment bias = null;
     if (biasOrNull != null) {
       bias = scratch.row(0, BIAS);
-      Bfloat16.widen(biasOrNull, 0, bias, 0, columns);
+      HalfVectors.widen(biasOrNull, 0, bias, 0, columns);
     }
     MemorySegment sums = scratch.row(0, OUT);
     GemmEpilogue.BIAS.write(partial, total, stride, 1, columns, sums, 0, 0, false, bias, 0, null);
     long first = (long) row * columns;
     MemorySegment to = preActivationOrNull == null ? out : preActivationOrNull;
-    Bfloat16.narrow(sums, 0, to, first * Bfloat16.BYTES, columns);
+    HalfVectors.narrow(sums, 0, to, first * HalfVectors.BYTES, columns);
     if (epilogue == GemmEpilogue.BIAS_GELU) {
       HalfGelu.forward(to, out, first, columns, sums);
     }
@@ -159,7 +159,8 @@ final class RowProduct {
       long at = (long) p * columns * Float.BYTES;
       if (type == DType.BF16) {
         lines = scratch.row(worker, 0);
-        Bfloat16.widen(weight, (long) p * columns * Bfloat16.BYTES, lines, 0, count * columns);
+        HalfVectors.widen(
+            weight, (long) p * columns * HalfVectors.BYTES, lines, 0, count * columns);
         at = 0;
       }
       for (int i = 0; i < rows; i++) {

@@ -1,13 +1,11 @@
 package io.gptjava.cpu;
 
+import io.gptjava.core.BFloat16;
 import io.gptjava.core.Philox;
-import io.gptjava.core.StochasticRounding;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/**
- * {@link StochasticRounding} of rows of weights; one object per worker, because it owns scratch.
- */
+/** Rounds rows of weights to bf16 by chance; one object per worker, because it owns scratch. */
 final class StochasticRows {
   private static final int PER_BLOCK = 8;
 
@@ -46,7 +44,7 @@ final class StochasticRows {
     for (int i = 0; i < count; i++) {
       int random16 = (int) (draws[i / PER_LONG] >>> 16 * (i % PER_LONG)) & 0xffff;
       float x = from.getAtIndex(ValueLayout.JAVA_FLOAT, first + i);
-      to.setAtIndex(ValueLayout.JAVA_SHORT, first + i, StochasticRounding.round(x, random16));
+      to.setAtIndex(ValueLayout.JAVA_SHORT, first + i, BFloat16.roundByChance(x, random16));
     }
   }
 }

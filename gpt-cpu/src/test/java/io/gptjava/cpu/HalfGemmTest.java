@@ -2,6 +2,7 @@ package io.gptjava.cpu;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.gptjava.core.BFloat16;
 import io.gptjava.core.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -44,13 +45,13 @@ class HalfGemmTest {
   }
 
   private static double at(MemorySegment halves, int index) {
-    return Bfloat16.widen(halves.getAtIndex(ValueLayout.JAVA_SHORT, index));
+    return BFloat16.widen(halves.getAtIndex(ValueLayout.JAVA_SHORT, index));
   }
 
   private static MemorySegment halves(Arena arena, SplittableRandom random, int count) {
-    MemorySegment segment = arena.allocate((long) count * Bfloat16.BYTES, 64);
+    MemorySegment segment = arena.allocate((long) count * HalfVectors.BYTES, 64);
     for (int i = 0; i < count; i++) {
-      short half = Bfloat16.narrow((float) random.nextDouble(-1, 1));
+      short half = BFloat16.round((float) random.nextDouble(-1, 1));
       segment.setAtIndex(ValueLayout.JAVA_SHORT, i, half);
     }
     return segment;

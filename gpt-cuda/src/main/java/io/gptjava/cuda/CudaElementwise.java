@@ -2,6 +2,7 @@ package io.gptjava.cuda;
 
 import static io.gptjava.cuda.Launches.ceiling;
 
+import io.gptjava.core.BFloat16;
 import io.gptjava.core.DType;
 import io.gptjava.core.Tensor;
 import io.gptjava.cuda.device.CudaDevice;
@@ -137,12 +138,10 @@ final class CudaElementwise {
   }
 
   private static int bits(DType dtype, float value) {
-    int bits = Float.floatToIntBits(value);
     return switch (dtype) {
-      case F32 -> bits;
+      case F32 -> Float.floatToIntBits(value);
       case F16 -> Float.floatToFloat16(value);
-      // The upper half, rounded to nearest even; the canonical NaN has nothing to round.
-      default -> Float.isNaN(value) ? bits >>> 16 : bits + 0x7FFF + (bits >>> 16 & 1) >>> 16;
+      default -> BFloat16.round(value);
     };
   }
 

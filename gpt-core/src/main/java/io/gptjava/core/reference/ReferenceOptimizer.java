@@ -1,12 +1,12 @@
 package io.gptjava.core.reference;
 
 import io.gptjava.core.AdamWSettings;
+import io.gptjava.core.BFloat16;
 import io.gptjava.core.DType;
 import io.gptjava.core.HostStepControl;
 import io.gptjava.core.OptimizerState;
 import io.gptjava.core.OptimizerState.ParameterRange;
 import io.gptjava.core.Philox;
-import io.gptjava.core.StochasticRounding;
 import io.gptjava.core.Tensor;
 import java.lang.foreign.ValueLayout;
 
@@ -80,7 +80,7 @@ final class ReferenceOptimizer {
         Philox.block(seed, i >>> 3, (int) updates, Philox.PURPOSE_STOCHASTIC_ROUNDING, 0, words, 0);
       }
       int random16 = words[lane >> 1] >>> 16 * (lane & 1) & 0xffff;
-      short rounded = StochasticRounding.round((float) x.get(i), random16);
+      short rounded = BFloat16.roundByChance((float) x.get(i), random16);
       to.segment().setAtIndex(ValueLayout.JAVA_SHORT, i, rounded);
     }
   }

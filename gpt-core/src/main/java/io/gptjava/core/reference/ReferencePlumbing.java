@@ -1,5 +1,6 @@
 package io.gptjava.core.reference;
 
+import io.gptjava.core.BFloat16;
 import io.gptjava.core.DType;
 import io.gptjava.core.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -37,8 +38,7 @@ final class ReferencePlumbing {
   private static float load(MemorySegment segment, DType dtype, long i) {
     return switch (dtype) {
       case F32 -> segment.getAtIndex(ValueLayout.JAVA_FLOAT, i);
-      case BF16 ->
-          Float.intBitsToFloat(segment.getAtIndex(ValueLayout.JAVA_SHORT, i) << Short.SIZE);
+      case BF16 -> BFloat16.widen(segment.getAtIndex(ValueLayout.JAVA_SHORT, i));
       case F16 -> Float.float16ToFloat(segment.getAtIndex(ValueLayout.JAVA_SHORT, i));
       default -> throw notFloat(dtype);
     };
@@ -47,19 +47,10 @@ final class ReferencePlumbing {
   private static void store(MemorySegment segment, DType dtype, long i, float value) {
     switch (dtype) {
       case F32 -> segment.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
-      case BF16 -> segment.setAtIndex(ValueLayout.JAVA_SHORT, i, toBfloat16(value));
+      case BF16 -> segment.setAtIndex(ValueLayout.JAVA_SHORT, i, BFloat16.round(value));
       case F16 -> segment.setAtIndex(ValueLayout.JAVA_SHORT, i, Float.floatToFloat16(value));
       default -> throw notFloat(dtype);
     }
-  }
-
-  /** The upper half, rounded to nearest even; NaN stays NaN. */
-  private static short toBfloat16(float value) {
-    int bits = Float.floatToRawIntBits(value);
-    if (Float.isNaN(value)) {
-      return (short) (bits >>> 16 | 0x40); // a set quiet bit keeps the significand non-zero
-    }
-    return (short) (bits + 0x7FFF + (bits >>> 16 & 1) >>> 16);
   }
 
   private static IllegalArgumentException notFloat(DType dtype) {

@@ -1,5 +1,6 @@
 package io.gptjava.core.safetensors;
 
+import io.gptjava.core.BFloat16;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -10,7 +11,6 @@ import java.nio.ByteOrder;
  */
 public final class StoredFloats {
   private static final ValueLayout.OfFloat MEMORY = ValueLayout.JAVA_FLOAT_UNALIGNED;
-  private static final ValueLayout.OfInt MEMORY_BITS = ValueLayout.JAVA_INT_UNALIGNED;
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfDouble DOUBLE =
@@ -39,7 +39,7 @@ public final class StoredFloats {
       case F32 -> MemorySegment.copy(source, FLOAT, 0, target, MEMORY, 0, count);
       case BF16 -> {
         for (long i = 0; i < count; i++) {
-          target.set(MEMORY_BITS, 4 * i, source.get(SHORT, 2 * i) << 16);
+          target.set(MEMORY, 4 * i, BFloat16.widen(source.get(SHORT, 2 * i)));
         }
       }
       case F16 -> {
@@ -69,7 +69,7 @@ public final class StoredFloats {
       case F32 -> MemorySegment.copy(source, MEMORY, 0, target, FLOAT, 0, count);
       case BF16 -> {
         for (long i = 0; i < count; i++) {
-          target.set(SHORT, 2 * i, bfloat16(source.get(MEMORY, 4 * i)));
+          target.set(SHORT, 2 * i, BFloat16.round(source.get(MEMORY, 4 * i)));
         }
       }
       case F16 -> {
@@ -79,14 +79,5 @@ public final class StoredFloats {
       }
       default -> throw new IllegalArgumentException(type + " is not written from fp32");
     }
-  }
-
-  /** The upper half of an fp32, rounded to nearest, ties to even; NaN stays NaN. */
-  private static short bfloat16(float value) {
-    int bits = Float.floatToRawIntBits(value);
-    if (Float.isNaN(value)) {
-      return (short) (bits >>> 16 | 0x40);
-    }
-    return (short) (bits + 0x7FFF + (bits >>> 16 & 1) >>> 16);
   }
 }

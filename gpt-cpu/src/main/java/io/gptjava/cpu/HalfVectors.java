@@ -1,5 +1,6 @@
 package io.gptjava.cpu;
 
+import io.gptjava.core.BFloat16;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
@@ -11,13 +12,13 @@ import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Conversion between bfloat16, the upper half of a float, and float. Ops in bf16 widen a row into
- * scratch in the first-level cache, run the float kernel there, and narrow what it leaves: that
- * costs less than the memory traffic which the halves save.
+ * Conversion between bfloat16 and float, many at a time ({@link BFloat16}: one). Ops in bf16 widen
+ * a row into scratch in the first-level cache, run the float kernel there, and narrow what it
+ * leaves: that costs less than the memory traffic which the halves save.
  *
  * <p>Narrowing rounds to nearest even; a NaN keeps its sign and stays a NaN.
  */
-final class Bfloat16 {
+final class HalfVectors {
   /** Bytes of an element. */
   static final int BYTES = Short.BYTES;
 
@@ -31,19 +32,7 @@ final class Bfloat16 {
   private static final int BELOW_HALF = (1 << HALF_BITS - 1) - 1;
   private static final int QUIET = 1 << 22;
 
-  private Bfloat16() {}
-
-  /** The float with the bits of a half. */
-  static float widen(short half) {
-    return Float.intBitsToFloat(half << HALF_BITS);
-  }
-
-  /** The nearest half, ties to even. */
-  static short narrow(float value) {
-    int bits = Float.floatToRawIntBits(value);
-    int rounded = bits + BELOW_HALF + (bits >>> HALF_BITS & 1);
-    return (short) ((value != value ? bits | QUIET : rounded) >>> HALF_BITS);
-  }
+  private HalfVectors() {}
 
   /**
    * Loads a vector's worth of halves as floats. The sign's copies are shifted out; the compiler has
@@ -78,7 +67,7 @@ final class Bfloat16 {
     }
     for (int i = bound; i < count; i++) {
       short half = from.get(ValueLayout.JAVA_SHORT, at + (long) i * BYTES);
-      to.set(ValueLayout.JAVA_FLOAT, toAt + (long) i * Float.BYTES, widen(half));
+      to.set(ValueLayout.JAVA_FLOAT, toAt + (long) i * Float.BYTES, BFloat16.widen(half));
     }
   }
 
@@ -89,7 +78,7 @@ final class Bfloat16 {
       load(from, at + (long) i * BYTES).intoArray(to, toAt + i);
     }
     for (int i = bound; i < count; i++) {
-      to[toAt + i] = widen(from.get(ValueLayout.JAVA_SHORT, at + (long) i * BYTES));
+      to[toAt + i] = BFloat16.widen(from.get(ValueLayout.JAVA_SHORT, at + (long) i * BYTES));
     }
   }
 
@@ -101,7 +90,7 @@ final class Bfloat16 {
     }
     for (int i = bound; i < count; i++) {
       float value = from.get(ValueLayout.JAVA_FLOAT, at + (long) i * Float.BYTES);
-      to.set(ValueLayout.JAVA_SHORT, toAt + (long) i * BYTES, narrow(value));
+      to.set(ValueLayout.JAVA_SHORT, toAt + (long) i * BYTES, BFloat16.round(value));
     }
   }
 }
