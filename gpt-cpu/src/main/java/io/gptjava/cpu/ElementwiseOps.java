@@ -61,8 +61,8 @@ final class ElementwiseOps {
     }
     if (bound < count) {
       VectorMask<Float> tail = Vectors.F.indexInRange(bound, count);
-      VectorMath.gelu(load(x, at + bound * 4L, tail))
-          .intoMemorySegment(out, at + bound * 4L, Vectors.NATIVE, tail);
+      FloatVector y = VectorMath.gelu(Vectors.load(x, at + bound * 4L, tail));
+      Vectors.store(y, out, at + bound * 4L, tail);
     }
   }
 
@@ -104,9 +104,8 @@ final class ElementwiseOps {
     if (bound < count) {
       VectorMask<Float> tail = Vectors.F.indexInRange(bound, count);
       long here = at + bound * 4L;
-      load(dOut, here, tail)
-          .mul(VectorMath.geluDerivative(load(x, here, tail)))
-          .intoMemorySegment(dX, here, Vectors.NATIVE, tail);
+      FloatVector slope = VectorMath.geluDerivative(Vectors.load(x, here, tail));
+      Vectors.store(Vectors.load(dOut, here, tail).mul(slope), dX, here, tail);
     }
   }
 
@@ -138,16 +137,14 @@ final class ElementwiseOps {
     FloatVector sums = FloatVector.zero(Vectors.F);
     for (int c = 0; c < width; c += STEP) {
       VectorMask<Float> inside = Vectors.F.indexInRange(c, width);
-      FloatVector e = VectorMath.exp(load(x, at + c * 4L, inside).sub(max));
+      FloatVector e = VectorMath.exp(Vectors.load(x, at + c * 4L, inside).sub(max));
       sums = sums.add(e, inside);
-      e.intoMemorySegment(out, at + c * 4L, Vectors.NATIVE, inside);
+      Vectors.store(e, out, at + c * 4L, inside);
     }
     float sum = Vectors.sum(sums);
     for (int c = 0; c < width; c += STEP) {
       VectorMask<Float> inside = Vectors.F.indexInRange(c, width);
-      load(out, at + c * 4L, inside)
-          .div(sum)
-          .intoMemorySegment(out, at + c * 4L, Vectors.NATIVE, inside);
+      Vectors.store(Vectors.load(out, at + c * 4L, inside).div(sum), out, at + c * 4L, inside);
     }
   }
 
@@ -155,7 +152,7 @@ final class ElementwiseOps {
     FloatVector most = FloatVector.broadcast(Vectors.F, Float.NEGATIVE_INFINITY);
     for (int c = 0; c < width; c += STEP) {
       VectorMask<Float> inside = Vectors.F.indexInRange(c, width);
-      most = most.lanewise(VectorOperators.MAX, load(x, at + c * 4L, inside), inside);
+      most = most.lanewise(VectorOperators.MAX, Vectors.load(x, at + c * 4L, inside), inside);
     }
     return most.reduceLanes(VectorOperators.MAX);
   }
@@ -192,15 +189,15 @@ final class ElementwiseOps {
     FloatVector dots = FloatVector.zero(Vectors.F);
     for (int c = 0; c < width; c += STEP) {
       VectorMask<Float> inside = Vectors.F.indexInRange(c, width);
-      dots = load(out, at + c * 4L, inside).fma(load(dOut, at + c * 4L, inside), dots);
+      dots =
+          Vectors.load(out, at + c * 4L, inside).fma(Vectors.load(dOut, at + c * 4L, inside), dots);
     }
     float dot = Vectors.sum(dots);
     for (int c = 0; c < width; c += STEP) {
       VectorMask<Float> inside = Vectors.F.indexInRange(c, width);
-      load(dOut, at + c * 4L, inside)
-          .sub(dot)
-          .mul(load(out, at + c * 4L, inside))
-          .intoMemorySegment(dX, at + c * 4L, Vectors.NATIVE, inside);
+      FloatVector y = Vectors.load(out, at + c * 4L, inside);
+      FloatVector dx = Vectors.load(dOut, at + c * 4L, inside).sub(dot).mul(y);
+      Vectors.store(dx, dX, at + c * 4L, inside);
     }
   }
 
@@ -285,10 +282,6 @@ final class ElementwiseOps {
           long at = task * CHUNK_BYTES;
           segment.asSlice(at, Math.min(CHUNK_BYTES, bytes - at)).fill((byte) 0);
         });
-  }
-
-  private static FloatVector load(MemorySegment segment, long at, VectorMask<Float> mask) {
-    return FloatVector.fromMemorySegment(Vectors.F, segment, at, Vectors.NATIVE, mask);
   }
 
   private static int tasks(long count, long size) {
