@@ -23,6 +23,9 @@ public final class DeviceTrainBenchmark {
   private static final int PRODUCT_CALLS = 10;
   private static final int PRODUCT_SAMPLES = 5;
 
+  /** Steps whose ops are timed one by one, after those that count. */
+  private static final int PROFILED_STEPS = 3;
+
   private DeviceTrainBenchmark() {}
 
   /** Whether a backend's memory is not the host's, so that this benchmark is the one for it. */
@@ -44,6 +47,20 @@ public final class DeviceTrainBenchmark {
       int productSize,
       String version,
       Optional<String> commit) {
+    try (ProfiledBackend profiled = new ProfiledBackend(backend)) {
+      return measure(
+          profiled,
+          settings,
+          productSize,
+          Environment.current(version, commit, backend.description()));
+    }
+  }
+
+  private static DeviceTrainResult measure(
+      ProfiledBackend backend,
+      TrainBenchmark.Settings settings,
+      int productSize,
+      Environment environment) {
     BenchmarkSteps steps = new BenchmarkSteps(backend, settings);
     double first = steps.timed();
     long started = ManagementFactory.getRuntimeMXBean().getStartTime();
@@ -53,7 +70,11 @@ public final class DeviceTrainBenchmark {
       warmup.add(steps.timed());
     }
     List<Double> times = steps.pipelined(settings.steps());
-    Environment environment = Environment.current(version, commit, backend.description());
+    double loss = steps.loss();
+    for (int i = 0; i < PROFILED_STEPS; i++) {
+      steps.drawTokens();
+      backend.profile(steps::step);
+    }
     return new DeviceTrainResult(
         settings,
         environment,
@@ -61,7 +82,9 @@ public final class DeviceTrainBenchmark {
         first,
         launch,
         Timing.of(times),
-        steps.loss(),
+        loss,
+        backend.results(),
+        backend.timeline(),
         memory(backend, settings),
         backend.datasheetFlops(settings.precision()),
         product(backend, settings, productSize));

@@ -2,6 +2,7 @@ package io.gptjava.benchmarks;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gptjava.benchmarks.TrainBenchmarkResult.OpShare;
 import io.gptjava.train.ModelFlops;
 import io.gptjava.train.model.MemoryPlan;
 import java.util.Locale;
@@ -9,6 +10,7 @@ import java.util.Locale;
 /** Shows a {@link DeviceTrainResult} to people and to programs. */
 public final class DeviceTrainReport {
   private static final double TERA = 1e12;
+  private static final double GIGA = 1e9;
   private static final double GIB = 1L << 30;
 
   private DeviceTrainReport() {}
@@ -58,7 +60,34 @@ public final class DeviceTrainReport {
         "loss    %.4f after %d steps",
         result.finalLoss(),
         result.warmupSteps() + step.count());
+    ops(text, result);
     return text.toString();
+  }
+
+  private static void ops(StringBuilder text, DeviceTrainResult result) {
+    double whole = result.timeline().milliseconds();
+    line(text, "");
+    line(
+        text,
+        "ops of a step, issued one by one            calls       ms   %% step  TFLOP/s     GB/s");
+    for (OpShare op : result.ops()) {
+      line(
+          text,
+          "  %-41s %5d %8.3f %8.1f %8s %8.1f",
+          op.name(),
+          op.calls(),
+          op.milliseconds(),
+          100 * op.milliseconds() / whole,
+          op.cost().flops() > 0
+              ? String.format(Locale.ROOT, "%.1f", op.flopsPerSecond() / TERA)
+              : "-",
+          op.bytesPerSecond() / GIGA);
+    }
+    line(
+        text,
+        "step by %s %.3f ms; the graph that training replays has no gaps between ops",
+        result.timeline().method(),
+        whole);
   }
 
   private static void utilisation(
@@ -101,6 +130,8 @@ public final class DeviceTrainReport {
             peak ->
                 root.put("product_tflops", peak / TERA)
                     .put("mfu_product", result.flopsPerSecond() / peak));
+    root.put("profiled_step_ms", result.timeline().milliseconds());
+    result.ops().forEach(op -> TrainBenchmarkReport.op(root, op));
     ObjectNode memory = root.putObject("memory_bytes");
     for (MemoryPlan.Role role : MemoryPlan.Role.values()) {
       memory.put(MemoryPlan.name(role), result.memory().bytes(role));

@@ -1,8 +1,10 @@
 package io.gptjava.benchmarks;
 
+import io.gptjava.benchmarks.TrainBenchmarkResult.OpShare;
 import io.gptjava.train.ModelFlops;
 import io.gptjava.train.model.MemoryPlan;
 import io.gptjava.train.run.Environment;
+import java.util.List;
 import java.util.OptionalDouble;
 
 /**
@@ -15,7 +17,9 @@ import java.util.OptionalDouble;
  * @param launchSeconds from the start of this process to the end of the first step
  * @param step timings of the measured steps, each from the last one's loss on the host to its own,
  *     issued one step ahead
- * @param finalLoss of the last step, in nats
+ * @param finalLoss of the last of them, in nats
+ * @param ops every op within a step whose ops the host issued one by one
+ * @param timeline of the last such step
  * @param memory planned on the device
  * @param datasheetPeak FLOP/s of the device by its data sheet, if known
  * @param productPeak FLOP/s of a large matrix product measured in this process, if asked for
@@ -28,6 +32,8 @@ public record DeviceTrainResult(
     double launchSeconds,
     Timing step,
     double finalLoss,
+    List<OpShare> ops,
+    StepTimeline timeline,
     MemoryPlan memory,
     OptionalDouble datasheetPeak,
     OptionalDouble productPeak) {

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.DoubleSupplier;
 
 /**
  * A backend that times every op of chosen steps where it runs, with the caches as the step leaves
@@ -23,31 +24,37 @@ final class ProfiledBackend implements Backend {
   private final Ops plain;
   private final Ops profiled;
   private final Map<String, Row> rows = new LinkedHashMap<>();
+  private final List<Marked> marked = new ArrayList<>();
+  private final StepClock clock;
+  private StepTimeline timeline;
   private boolean profiling;
 
   /** All calls of one op at one shape; their cost may differ in optional tensors. */
   private static final class Row {
     private final String family;
     private final List<Double> stepMilliseconds = new ArrayList<>();
-    private OpCost cost;
+    private OpCost cost = OpCost.ZERO;
     private int calls;
-    private long nanos;
+    private double milliseconds;
 
     Row(String family) {
       this.family = family;
-      reset();
     }
 
     void reset() {
       cost = OpCost.ZERO;
       calls = 0;
-      nanos = 0;
+      milliseconds = 0;
     }
   }
+
+  /** An op of the step under way. */
+  private record Marked(OpCall call, DoubleSupplier begin, DoubleSupplier end) {}
 
   ProfiledBackend(Backend backend) {
     this.backend = backend;
     this.plain = backend.ops();
+    this.clock = StepClock.of(backend);
     this.profiled =
         (Ops)
             Proxy.newProxyInstance(
@@ -62,13 +69,9 @@ final class ProfiledBackend implements Backend {
         return method.invoke(plain, arguments);
       }
       OpCall call = OpCall.of(method.getName(), arguments);
-      Row row = rows.computeIfAbsent(call.name(), _ -> new Row(call.family()));
-      long begin = System.nanoTime();
+      DoubleSupplier begin = clock.mark();
       method.invoke(plain, arguments);
-      backend.synchronize();
-      row.nanos += System.nanoTime() - begin;
-      row.calls++;
-      row.cost = row.cost.plus(call.cost());
+      marked.add(new Marked(call, begin, clock.mark()));
       return null;
     } catch (InvocationTargetException e) {
       throw e.getCause();
@@ -81,16 +84,37 @@ final class ProfiledBackend implements Backend {
    * @return milliseconds of the whole step
    */
   double profile(Runnable step) {
-    rows.values().forEach(Row::reset);
+    marked.clear();
     profiling = true;
-    double ms;
+    clock.restart();
     try {
-      ms = Timing.time(step);
+      step.run();
     } finally {
       profiling = false;
     }
-    rows.values().forEach(row -> row.stepMilliseconds.add(row.nanos * 1e-6));
-    return ms;
+    DoubleSupplier end = clock.mark();
+    backend.synchronize();
+    rows.values().forEach(Row::reset);
+    List<StepTimeline.TimedOp> ops = new ArrayList<>();
+    for (Marked op : marked) {
+      OpCall call = op.call;
+      double begin = op.begin.getAsDouble();
+      ops.add(
+          new StepTimeline.TimedOp(
+              call.family(), call.name(), call.cost(), begin, op.end.getAsDouble()));
+      Row row = rows.computeIfAbsent(call.name(), _ -> new Row(call.family()));
+      row.milliseconds += ops.getLast().milliseconds();
+      row.calls++;
+      row.cost = row.cost.plus(call.cost());
+    }
+    rows.values().forEach(row -> row.stepMilliseconds.add(row.milliseconds));
+    timeline = new StepTimeline(clock.method(), end.getAsDouble(), ops);
+    return timeline.milliseconds();
+  }
+
+  /** The step profiled last; null before the first. */
+  StepTimeline timeline() {
+    return timeline;
   }
 
   /** Medians over the profiled steps, in the order in which a step first called the ops. */
@@ -157,5 +181,6 @@ final class ProfiledBackend implements Backend {
   @Override
   public void close() {
     profiling = false;
+    clock.close();
   }
 }

@@ -143,6 +143,7 @@ public final class TrainBenchmark {
             Timing.of(flopRates).median(), Timing.of(byteRates).median()),
         matmuls.results(),
         backend.results(),
+        backend.timeline(),
         peak);
   }
 

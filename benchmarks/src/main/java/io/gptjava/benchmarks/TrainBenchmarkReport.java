@@ -165,13 +165,21 @@ public final class TrainBenchmarkReport {
     }
     root.put("profiled_step_ms", result.profiledStepMilliseconds());
     for (OpShare op : result.ops()) {
-      ObjectNode node = root.withArray("ops").addObject();
-      node.put("family", op.family()).put("name", op.name()).put("calls", op.calls());
-      node.put("ms", op.milliseconds());
-      node.put("gflops", op.flopsPerSecond() / GIGA).put("gbps", op.bytesPerSecond() / GIGA);
-      node.put("roofline", op.roofline(result.machine()));
+      op(root, op).put("roofline", op.roofline(result.machine()));
     }
     return root;
+  }
+
+  /** Adds an op to a result's list of them. */
+  static ObjectNode op(ObjectNode root, OpShare op) {
+    return root.withArray("ops")
+        .addObject()
+        .put("family", op.family())
+        .put("name", op.name())
+        .put("calls", op.calls())
+        .put("ms", op.milliseconds())
+        .put("gflops", op.flopsPerSecond() / GIGA)
+        .put("gbps", op.bytesPerSecond() / GIGA);
   }
 
   static void settings(ObjectNode node, TrainBenchmark.Settings settings) {

@@ -16,6 +16,7 @@ import java.util.OptionalLong;
  * @param machine ceilings
  * @param matmuls every matrix product alone, through the backend's ops
  * @param ops every op within a step
+ * @param timeline of the last step in which every op was timed
  * @param peakBytes peak resident memory of training, before the probes' own buffers; empty if
  *     unknown
  */
@@ -29,6 +30,7 @@ public record TrainBenchmarkResult(
     Machine machine,
     List<MatmulRate> matmuls,
     List<OpShare> ops,
+    StepTimeline timeline,
     OptionalLong peakBytes) {
   /** What the median step should stay within, as a multiple of the floor. */
   public static final double GOAL = 1.15;

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.gptjava.benchmarks.StepTimeline.Phase;
 import io.gptjava.benchmarks.TrainBenchmarkResult.OpShare;
 import io.gptjava.core.Backend;
 import io.gptjava.core.BackendOptions;
@@ -14,6 +15,7 @@ import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
 import io.gptjava.core.GptException;
 import io.gptjava.core.Precision;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -137,6 +139,67 @@ final class TrainBenchmarkTest {
       again = TrainBenchmark.run(backend, fewer, "test", Optional.empty());
     }
     assertEquals(result.finalLoss(), again.finalLoss());
+  }
+
+  @Test
+  void aStepsTimelineHasEveryCallInOrder() {
+    StepTimeline timeline = result.timeline();
+    assertEquals("host clock", timeline.method());
+    assertEquals(result.ops().stream().mapToInt(OpShare::calls).sum(), timeline.ops().size());
+    double last = 0;
+    for (StepTimeline.TimedOp op : timeline.ops()) {
+      assertTrue(op.begin() >= last && op.end() > op.begin(), op.toString());
+      last = op.end();
+    }
+    assertTrue(timeline.milliseconds() >= last);
+    assertEquals(
+        List.of(Phase.FORWARD, Phase.BACKWARD, Phase.CLIP, Phase.OPTIMIZER),
+        timeline.phases().stream().map(StepTimeline.Span::phase).toList());
+  }
+
+  @Test
+  void theTraceHoldsOpsWithinPhasesInMicroseconds() {
+    StepTimeline timeline = result.timeline();
+    JsonNode trace = timeline.chromeTrace("a step", result.environment());
+    List<JsonNode> phases = events(trace, "phases");
+    List<JsonNode> ops = events(trace, "ops, by host clock");
+    assertEquals(4, phases.size());
+    assertEquals(timeline.ops().size(), ops.size());
+    for (JsonNode op : ops) {
+      double begin = op.path("ts").asDouble();
+      double end = begin + op.path("dur").asDouble();
+      assertTrue(
+          phases.stream()
+              .anyMatch(
+                  phase ->
+                      phase.path("ts").asDouble() <= begin
+                          && end
+                              <= phase.path("ts").asDouble() + phase.path("dur").asDouble() + 1e-6),
+          op.toString());
+      assertTrue(op.path("args").path("bytes").asDouble() > 0, op.toString());
+    }
+    StepTimeline.TimedOp update = timeline.ops().getLast();
+    assertEquals("adamW", ops.getLast().path("name").asText());
+    assertEquals(1e3 * update.begin(), ops.getLast().path("ts").asDouble());
+    assertEquals(1e3 * update.milliseconds(), ops.getLast().path("dur").asDouble());
+    assertEquals("abc", trace.at("/otherData/commit").asText());
+  }
+
+  /** Complete events of the thread with a name. */
+  private static List<JsonNode> events(JsonNode trace, String thread) {
+    List<JsonNode> all = new ArrayList<>();
+    trace.path("traceEvents").forEach(all::add);
+    int id =
+        all.stream()
+            .filter(event -> event.path("name").asText().equals("thread_name"))
+            .filter(event -> event.at("/args/name").asText().equals(thread))
+            .findFirst()
+            .orElseThrow()
+            .path("tid")
+            .asInt();
+    return all.stream()
+        .filter(event -> event.path("ph").asText().equals("X") && event.path("tid").asInt() == id)
+        .toList();
   }
 
   @Test

@@ -5,10 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The benchmark of training steps on a tiny model. */
 final class BenchTrainTest {
@@ -53,6 +55,23 @@ final class BenchTrainTest {
     assertEquals(36e3 / milliseconds, result.path("tokens_per_second").asDouble(), 1e-6);
     assertEquals(Math.log(50_257), result.path("final_loss").asDouble(), 0.5);
     assertTrue(result.at("/environment/backend").asText().startsWith("CPU, 1 thread"), cli.out());
+  }
+
+  @Test
+  void aStepIsWrittenAsATrace(@TempDir Path folder) throws Exception {
+    Path file = folder.resolve("step.json");
+    Cli cli = bench(Map.of(), "--trace", file.toString());
+    assertEquals(0, cli.code(), cli.err());
+    assertEquals("wrote " + file + "\n", cli.err());
+    JsonNode trace = new ObjectMapper().readTree(file.toFile());
+    assertTrue(
+        trace
+            .path("traceEvents")
+            .valueStream()
+            .anyMatch(e -> e.path("name").asText().equals("adamW")));
+    Cli nowhere = bench(Map.of(), "--trace", folder.resolve("no/step.json").toString());
+    assertEquals(2, nowhere.code());
+    assertTrue(nowhere.err().contains("its folder does not exist"), nowhere.err());
   }
 
   @Test

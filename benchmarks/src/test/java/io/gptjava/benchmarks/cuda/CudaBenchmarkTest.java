@@ -9,7 +9,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gptjava.benchmarks.DeviceTrainBenchmark;
 import io.gptjava.benchmarks.DeviceTrainReport;
 import io.gptjava.benchmarks.DeviceTrainResult;
+import io.gptjava.benchmarks.StepTimeline;
 import io.gptjava.benchmarks.TrainBenchmark;
+import io.gptjava.benchmarks.TrainBenchmarkResult.OpShare;
 import io.gptjava.benchmarks.kernels.KernelBenchmark;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkResult;
 import io.gptjava.benchmarks.kernels.KernelShapes;
@@ -72,6 +74,15 @@ class CudaBenchmarkTest {
         1e-12);
     assertTrue(json.at("/memory_bytes/activations").asLong() > 0);
     assertTrue(DeviceTrainReport.text(result).contains(ModelFlops.FORMULA));
+    StepTimeline timeline = result.timeline();
+    assertEquals("device events", timeline.method());
+    assertEquals(result.ops().stream().mapToInt(OpShare::calls).sum(), timeline.ops().size());
+    assertEquals(
+        4, timeline.ops().stream().filter(op -> op.name().startsWith("attention")).count());
+    for (int i = 1; i < timeline.ops().size(); i++) {
+      assertTrue(timeline.ops().get(i).begin() >= timeline.ops().get(i - 1).end());
+    }
+    assertTrue(DeviceTrainReport.text(result).contains("adamW"));
   }
 
   @Test

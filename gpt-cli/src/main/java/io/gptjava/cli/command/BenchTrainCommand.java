@@ -3,6 +3,7 @@ package io.gptjava.cli.command;
 import io.gptjava.benchmarks.DeviceTrainBenchmark;
 import io.gptjava.benchmarks.DeviceTrainReport;
 import io.gptjava.benchmarks.DeviceTrainResult;
+import io.gptjava.benchmarks.StepTimeline;
 import io.gptjava.benchmarks.TrainBenchmark;
 import io.gptjava.benchmarks.TrainBenchmarkReport;
 import io.gptjava.benchmarks.TrainBenchmarkResult;
@@ -16,6 +17,13 @@ import io.gptjava.cli.run.RunMemory;
 import io.gptjava.core.Backend;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.run.BuildCommit;
+import io.gptjava.train.run.DurableFiles;
+import io.gptjava.train.run.Environment;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -40,6 +48,7 @@ import picocli.CommandLine.Spec;
       "Examples",
       "  gpt bench train --preset textbook",
       "  gpt bench train --preset gpt2-124m --batch-size 1 --steps 5 --json",
+      "  gpt bench train --preset gpt2-124m --batch-size 1 --trace step.json",
       "  gpt bench train --preset gpt2-124m --backend cuda --precision bf16 --batch-size 64"
     })
 public final class BenchTrainCommand implements Callable<Integer> {
@@ -82,6 +91,14 @@ public final class BenchTrainCommand implements Callable<Integer> {
               + " none. Default: 8192.")
   private int productSize = 8192;
 
+  @Option(
+      names = "--trace",
+      paramLabel = "FILE",
+      description =
+          "Write a step's ops as a timeline too, in the trace event format that Perfetto and"
+              + " chrome://tracing open.")
+  private Path trace;
+
   private BenchTrainCommand(CliContext context) {
     this.context = context;
   }
@@ -95,6 +112,10 @@ public final class BenchTrainCommand implements Callable<Integer> {
   public Integer call() {
     ResolvedSettings settings = SETTINGS.resolve(spec, context);
     TrainConfig config = TrainConfigs.from(settings, Models::config);
+    if (trace != null && !Files.isDirectory(trace.toAbsolutePath().getParent())) {
+      throw Usage.error(
+          "--trace %s: its folder does not exist; name a file in one that does", trace);
+    }
     try (Backend backend = BackendChoice.of(settings, context.environment()).open()) {
       RunMemory.requireForBenchmark(backend, config);
       TrainBenchmark.Settings benchmark = benchmark(settings, config);
@@ -110,6 +131,7 @@ public final class BenchTrainCommand implements Callable<Integer> {
   private void onHost(Backend backend, TrainBenchmark.Settings settings) {
     TrainBenchmarkResult result =
         TrainBenchmark.run(backend, settings, GptVersion.number(), BuildCommit.read());
+    writeTrace(result.settings(), result.timeline(), result.environment());
     if (json) {
       context.out().println(TrainBenchmarkReport.json(result));
     } else {
@@ -121,11 +143,33 @@ public final class BenchTrainCommand implements Callable<Integer> {
     DeviceTrainResult result =
         DeviceTrainBenchmark.run(
             backend, settings, productSize, GptVersion.number(), BuildCommit.read());
+    writeTrace(result.settings(), result.timeline(), result.environment());
     if (json) {
       context.out().println(DeviceTrainReport.json(result));
     } else {
       context.out().print(DeviceTrainReport.text(result));
     }
+  }
+
+  private void writeTrace(
+      TrainBenchmark.Settings settings, StepTimeline timeline, Environment environment) {
+    if (trace == null) {
+      return;
+    }
+    String title =
+        "training step, %d x %d tokens, %s"
+            .formatted(
+                settings.batch(),
+                settings.sequence(),
+                settings.precision().name().toLowerCase(Locale.ROOT));
+    byte[] bytes =
+        timeline.chromeTrace(title, environment).toString().getBytes(StandardCharsets.UTF_8);
+    try {
+      DurableFiles.replace(trace, bytes);
+    } catch (IOException e) {
+      throw DurableFiles.cannotWrite(trace, "choose another place for the timeline", e);
+    }
+    context.err().println("wrote " + trace);
   }
 
   private TrainBenchmark.Settings benchmark(ResolvedSettings settings, TrainConfig config) {
