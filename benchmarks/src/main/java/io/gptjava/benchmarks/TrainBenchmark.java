@@ -40,6 +40,7 @@ public final class TrainBenchmark {
    *
    * @param model shape
    * @param precision of weights and activations
+   * @param recompute activations that are computed again backward
    * @param batch B
    * @param sequence T
    * @param maximumWarmupSteps most steps before timing; fewer when the times have settled
@@ -50,6 +51,7 @@ public final class TrainBenchmark {
   public record Settings(
       GptConfig model,
       Precision precision,
+      Recompute recompute,
       int batch,
       int sequence,
       int maximumWarmupSteps,
@@ -63,6 +65,28 @@ public final class TrainBenchmark {
       }
     }
 
+    /** A benchmark that keeps all activations. */
+    public Settings(
+        GptConfig model,
+        Precision precision,
+        int batch,
+        int sequence,
+        int maximumWarmupSteps,
+        int steps,
+        int threads,
+        long seed) {
+      this(
+          model,
+          precision,
+          Recompute.NONE,
+          batch,
+          sequence,
+          maximumWarmupSteps,
+          steps,
+          threads,
+          seed);
+    }
+
     /**
      * The source documents' training step: 162,419,712 parameters, two sequences of 256 tokens,
      * dropout 0.1.
@@ -74,7 +98,12 @@ public final class TrainBenchmark {
 
     /** The model that the steps train. */
     ModelSize size() {
-      return new ModelSize(model, precision, Recompute.NONE, batch, sequence, true);
+      return new ModelSize(model, precision, recompute, batch, sequence, true);
+    }
+
+    /** Threads of the machine's ceilings. */
+    int workers() {
+      return threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
     }
 
     /** N, tokens of a step. */
@@ -108,8 +137,7 @@ public final class TrainBenchmark {
     OptimizerState state = steps.optimizerState();
     int warmup = warmUp();
     OptionalLong peak = ResidentMemory.peakBytes();
-    int threads =
-        settings.threads > 0 ? settings.threads : Runtime.getRuntime().availableProcessors();
+    int threads = settings.workers();
     List<StepMatmul> products = StepMatmul.of(settings.model, settings.tokens());
     MatmulProbe matmuls = new MatmulProbe(backend, steps.model(), products, settings.seed);
     List<Double> times = new ArrayList<>();

@@ -186,6 +186,7 @@ public final class TrainBenchmarkReport {
     GptConfig model = settings.model();
     node.put("parameters", model.parameterCount());
     node.put("precision", settings.precision().name().toLowerCase(Locale.ROOT));
+    node.put("recompute", settings.recompute().name().toLowerCase(Locale.ROOT));
     node.put("vocab_size", model.vocabularySize()).put("context_length", model.contextLength());
     node.put("width", model.width()).put("layers", model.layers()).put("heads", model.heads());
     node.put("dropout", model.dropout()).put("qkv_bias", model.qkvBias());

@@ -3,6 +3,7 @@ package io.gptjava.benchmarks.kernels;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gptjava.benchmarks.EnvironmentJson;
+import io.gptjava.benchmarks.LineFit;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkResult.KernelTime;
 import io.gptjava.core.GptConfig;
 import java.util.ArrayList;
@@ -43,45 +44,6 @@ public record AttentionSweep(List<Point> points) {
   }
 
   /**
-   * Time per token as a line in the sequence length, by least squares of the relative error.
-   *
-   * @param constant microseconds per token
-   * @param slope microseconds per token and position
-   * @param worst largest relative deviation of a measured time from the line
-   */
-  public record Fit(double constant, double slope, double worst) {
-    /**
-     * Fits.
-     *
-     * @param lengths at least two different ones
-     * @param microseconds per token at each
-     */
-    static Fit of(double[] lengths, double[] microseconds) {
-      double w = 0;
-      double wx = 0;
-      double wxx = 0;
-      double wy = 0;
-      double wxy = 0;
-      for (int i = 0; i < lengths.length; i++) {
-        double weight = 1 / (microseconds[i] * microseconds[i]);
-        w += weight;
-        wx += weight * lengths[i];
-        wxx += weight * lengths[i] * lengths[i];
-        wy += weight * microseconds[i];
-        wxy += weight * lengths[i] * microseconds[i];
-      }
-      double slope = (w * wxy - wx * wy) / (w * wxx - wx * wx);
-      double constant = (wy - slope * wx) / w;
-      double worst = 0;
-      for (int i = 0; i < lengths.length; i++) {
-        double fitted = constant + slope * lengths[i];
-        worst = Math.max(worst, Math.abs(microseconds[i] - fitted) / microseconds[i]);
-      }
-      return new Fit(constant, slope, worst);
-    }
-  }
-
-  /**
    * Runs the benchmark of kernels at each length.
    *
    * @param settings of one length; its model and batch are replaced
@@ -115,9 +77,9 @@ public record AttentionSweep(List<Point> points) {
     return new AttentionSweep(points);
   }
 
-  /** The line of the forward or backward pass. */
-  private Fit fit(Function<Point, KernelTime> pass) {
-    return Fit.of(
+  /** Microseconds per token of the forward or backward pass as a line in the length. */
+  private LineFit fit(Function<Point, KernelTime> pass) {
+    return LineFit.of(
         points.stream().mapToDouble(p -> p.shapes().sequence()).toArray(),
         points.stream().mapToDouble(p -> p.microsecondsPerToken(pass.apply(p))).toArray());
   }
@@ -171,13 +133,13 @@ public record AttentionSweep(List<Point> points) {
         point.microsecondsPerToken(time));
   }
 
-  private static String describe(Fit fit) {
+  private static String describe(LineFit fit) {
     return String.format(
         Locale.ROOT,
         "us/token = %.4g + %.4g T, every length within %.1f %%",
-        fit.constant,
-        fit.slope,
-        100 * fit.worst);
+        fit.constant(),
+        fit.slope(),
+        100 * fit.worst());
   }
 
   private static void line(StringBuilder text, String format, Object... arguments) {
@@ -218,8 +180,8 @@ public record AttentionSweep(List<Point> points) {
     node.put("us_per_token", point.microsecondsPerToken(time));
   }
 
-  private static void put(ObjectNode node, Fit fit) {
-    node.put("us_per_token", fit.constant).put("us_per_token_and_position", fit.slope);
-    node.put("worst_deviation", fit.worst);
+  private static void put(ObjectNode node, LineFit fit) {
+    node.put("us_per_token", fit.constant()).put("us_per_token_and_position", fit.slope());
+    node.put("worst_deviation", fit.worst());
   }
 }

@@ -7,6 +7,7 @@ import io.gptjava.benchmarks.StepTimeline;
 import io.gptjava.benchmarks.TrainBenchmark;
 import io.gptjava.benchmarks.TrainBenchmarkReport;
 import io.gptjava.benchmarks.TrainBenchmarkResult;
+import io.gptjava.benchmarks.TrainSweep;
 import io.gptjava.cli.CliContext;
 import io.gptjava.cli.GptVersion;
 import io.gptjava.cli.config.BackendChoice;
@@ -23,6 +24,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -41,7 +43,10 @@ import picocli.CommandLine.Spec;
       "",
       "Shape and batch come from --preset (default: textbook) and the flags below; --steps is the"
           + " number of timed steps (default: 15), which follow enough others to warm up. A step is one"
-          + " micro-batch."
+          + " micro-batch.",
+      "",
+      "--sweep times the steps of several settings side by side and fits how forward and backward"
+          + " pass grow with batch and length, the optimizer apart."
     },
     footer = {
       "",
@@ -49,6 +54,7 @@ import picocli.CommandLine.Spec;
       "  gpt bench train --preset textbook",
       "  gpt bench train --preset gpt2-124m --batch-size 1 --steps 5 --json",
       "  gpt bench train --preset gpt2-124m --batch-size 1 --trace step.json",
+      "  gpt bench train --sweep batch-size=1,2,4 --sweep sequence-length=64,128,256 --steps 5",
       "  gpt bench train --preset gpt2-124m --backend cuda --precision bf16 --batch-size 64"
     })
 public final class BenchTrainCommand implements Callable<Integer> {
@@ -72,6 +78,7 @@ public final class BenchTrainCommand implements Callable<Integer> {
           "backend",
           "device",
           "precision",
+          "recompute",
           "cpu-matmul",
           "blas",
           "threads");
@@ -90,6 +97,14 @@ public final class BenchTrainCommand implements Callable<Integer> {
           "On a GPU: rows, inputs and outputs of the matrix product measured as its ceiling; 0 for"
               + " none. Default: 8192.")
   private int productSize = 8192;
+
+  @Option(
+      names = "--sweep",
+      paramLabel = "NAME=V1,V2",
+      description =
+          "Time each value of a setting, such as sequence-length=128,256; with several of these,"
+              + " every combination. Fits the time per token where batch or length vary.")
+  private List<String> sweeps = List.of();
 
   @Option(
       names = "--trace",
@@ -116,6 +131,10 @@ public final class BenchTrainCommand implements Callable<Integer> {
       throw Usage.error(
           "--trace %s: its folder does not exist; name a file in one that does", trace);
     }
+    if (!sweeps.isEmpty()) {
+      sweep(settings);
+      return 0;
+    }
     try (Backend backend = BackendChoice.of(settings, context.environment()).open()) {
       RunMemory.requireForBenchmark(backend, config);
       TrainBenchmark.Settings benchmark = benchmark(settings, config);
@@ -126,6 +145,20 @@ public final class BenchTrainCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  private void sweep(ResolvedSettings settings) {
+    if (trace != null) {
+      throw Usage.error("--trace writes one step's ops; leave it or --sweep out");
+    }
+    TrainSweep sweep =
+        TrainSweepPlan.of(sweeps, SETTINGS.all(), settings)
+            .run(context, this::benchmark, point -> context.err().println(point));
+    if (json) {
+      context.out().println(sweep.json());
+    } else {
+      context.out().print(sweep.text());
+    }
   }
 
   private void onHost(Backend backend, TrainBenchmark.Settings settings) {
@@ -181,6 +214,7 @@ public final class BenchTrainCommand implements Callable<Integer> {
     return new TrainBenchmark.Settings(
         config.model(),
         config.precision(),
+        config.recompute(),
         config.batch().batchSize(),
         config.batch().sequenceLength(),
         usual.maximumWarmupSteps(),

@@ -76,7 +76,7 @@ public final class RunMemory {
   }
 
   /**
-   * Refuses a benchmark that cannot fit; it knows neither accumulation nor recomputation.
+   * Refuses a benchmark that cannot fit; it knows no accumulation.
    *
    * @throws GptException with {@link Failure#CAPACITY}
    */
