@@ -10,8 +10,6 @@ import io.gptjava.train.ResidentMemory;
 import io.gptjava.train.config.Recompute;
 import io.gptjava.train.model.ModelSize;
 import io.gptjava.train.run.Environment;
-import java.lang.management.CompilationMXBean;
-import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -27,9 +25,6 @@ import java.util.OptionalLong;
 public final class TrainBenchmark {
   /** Of every so many rounds, one has a second step in which every op is timed. */
   private static final int PROFILE_EVERY = 3;
-
-  /** The JIT is quiet when it compiled for at most this share of a step. */
-  private static final double QUIET_JIT_SHARE = 0.1;
 
   private final Settings settings;
   private final ProfiledBackend backend;
@@ -135,7 +130,7 @@ public final class TrainBenchmark {
 
   private TrainBenchmarkResult measure(Environment environment) {
     OptimizerState state = steps.optimizerState();
-    int warmup = warmUp();
+    int warmup = WarmUp.run(settings.maximumWarmupSteps, steps::timed);
     OptionalLong peak = ResidentMemory.peakBytes();
     int threads = settings.workers();
     List<StepMatmul> products = StepMatmul.of(settings.model, settings.tokens());
@@ -173,25 +168,5 @@ public final class TrainBenchmark {
         backend.results(),
         backend.timeline(),
         peak);
-  }
-
-  /** Steps until their times have settled and the JIT is quiet; returns how many. */
-  private int warmUp() {
-    List<Double> times = new ArrayList<>();
-    boolean quiet = false;
-    while (times.size() < settings.maximumWarmupSteps && !(quiet && Timing.stable(times))) {
-      long compiledBefore = jitMilliseconds();
-      double ms = steps.timed();
-      times.add(ms);
-      quiet = jitMilliseconds() - compiledBefore <= QUIET_JIT_SHARE * ms;
-    }
-    return times.size();
-  }
-
-  private static long jitMilliseconds() {
-    CompilationMXBean jit = ManagementFactory.getCompilationMXBean();
-    return jit == null || !jit.isCompilationTimeMonitoringSupported()
-        ? 0
-        : jit.getTotalCompilationTime();
   }
 }

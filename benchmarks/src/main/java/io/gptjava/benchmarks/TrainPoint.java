@@ -65,12 +65,9 @@ public record TrainPoint(
     boolean device = DeviceTrainBenchmark.suits(backend);
     try (ProfiledBackend profiled = new ProfiledBackend(backend)) {
       BenchmarkSteps steps = new BenchmarkSteps(profiled, settings);
-      List<Double> warmup = new ArrayList<>();
-      while (warmup.size() < settings.maximumWarmupSteps() && !Timing.stable(warmup)) {
-        warmup.add(steps.timed());
-      }
-      List<StepTimeline> timelines = new ArrayList<>();
+      int warmup = WarmUp.run(settings.maximumWarmupSteps(), steps::timed);
       profile(profiled, steps);
+      List<StepTimeline> timelines = new ArrayList<>();
       List<Double> times = new ArrayList<>();
       OptionalDouble ceiling;
       if (device) {
@@ -87,7 +84,7 @@ public record TrainPoint(
           others,
           Environment.current(version, commit, backend.description()),
           timelines.getLast().method(),
-          warmup.size(),
+          warmup,
           Timing.of(times),
           median(timelines, Phase.FORWARD, Phase.BACKWARD),
           median(timelines, Phase.CLIP, Phase.OPTIMIZER),

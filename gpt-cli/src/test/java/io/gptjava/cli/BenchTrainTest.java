@@ -75,6 +75,44 @@ final class BenchTrainTest {
   }
 
   @Test
+  void aSweepTimesEveryCombinationAndSkipsWhatDoesNotFit() throws Exception {
+    Cli cli =
+        bench(
+            Map.of(),
+            "--sweep",
+            "batch-size=1,2000000",
+            "--sweep",
+            "sequence-length=6,12",
+            "--json");
+    assertEquals(0, cli.code(), cli.err());
+    assertTrue(cli.err().contains("batch-size 1, sequence-length 12"), cli.err());
+    JsonNode result = new ObjectMapper().readTree(cli.out());
+    assertEquals(2, result.path("points").size());
+    assertEquals(12, result.at("/points/1/settings/sequence_length").asInt());
+    assertEquals(2, result.path("skipped").size());
+    assertEquals(
+        "batch-size 2000000, sequence-length 6", result.at("/skipped/0/name").asText(), cli.out());
+    assertTrue(result.at("/skipped/0/reason").asText().contains("memory"), cli.out());
+    JsonNode fit = result.at("/fits/0");
+    double line =
+        fit.path("us_per_token").asDouble() + 6 * fit.path("us_per_token_and_position").asDouble();
+    double measured = fit.at("/points/0/us_per_token").asDouble();
+    assertEquals(measured, line, 1e-9 * measured, "two points lie on their line");
+  }
+
+  @Test
+  void aSweepRefusesWhatItCannotVary() {
+    for (String wrong :
+        List.of(
+            "seed=1,2", "batch-size", "batch-size=1,1", "batch-size=one", "sequence-length=13")) {
+      Cli cli = bench(Map.of(), "--sweep", wrong);
+      assertEquals(2, cli.code(), cli.err());
+      assertTrue(cli.err().contains(wrong.split("=")[0]), cli.err());
+    }
+    assertTrue(bench(Map.of(), "--sweep", "seed=1,2").err().contains("choose among"));
+  }
+
+  @Test
   void tablesOfAPresetWithFewerTokensAtOnce() {
     // Five does not divide the preset's 524,288 tokens a step.
     Cli cli = bench(Map.of(), "--preset", "gpt2-124m", "--batch-size", "5");
