@@ -42,6 +42,7 @@ final class DocumentationTest {
           "--stride 64", "--stride 4",
           "--steps 2", "--steps 1",
           "import hf gpt2/", "import hf story-hf",
+          "sequence-length=64,128,256 --steps 5", "sequence-length=4,8 --steps 2",
           "bench kernels", "bench kernels --quick --samples 3",
           "--out runs/story", "--data my-book.txt --out runs/story");
 
