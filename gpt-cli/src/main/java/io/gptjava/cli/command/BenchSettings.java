@@ -1,7 +1,6 @@
 package io.gptjava.cli.command;
 
 import io.gptjava.cli.CliContext;
-import io.gptjava.cli.config.Availability;
 import io.gptjava.cli.config.FlagOptions;
 import io.gptjava.cli.config.Layer;
 import io.gptjava.cli.config.ResolvedSettings;
@@ -47,7 +46,6 @@ record BenchSettings(List<Setting> all, String defaultPreset) {
     Layer oneMicroBatch = new Layer();
     oneMicroBatch.put(Settings.ALL.get("accumulate"), List.of("1"), "--accumulate", "default");
     settings = SettingsResolver.change(settings, oneMicroBatch);
-    Availability.check(settings);
     return settings;
   }
 }
