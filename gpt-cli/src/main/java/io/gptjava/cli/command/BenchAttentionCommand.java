@@ -13,6 +13,7 @@ import io.gptjava.train.run.BuildCommit;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -51,8 +52,7 @@ public final class BenchAttentionCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Option(names = "--json", description = "Print one JSON object instead of a table.")
-  private boolean json;
+  @Mixin private KernelOptions measuring;
 
   @Option(
       names = "--sequence-lengths",
@@ -66,18 +66,6 @@ public final class BenchAttentionCommand implements Callable<Integer> {
       paramLabel = "N",
       description = "Tokens of each measurement, in sequences of the length. Default: 2048.")
   private int tokens = 2048;
-
-  @Option(
-      names = "--samples",
-      paramLabel = "N",
-      description = "Timed batches of calls an op. Default: 9 on a GPU, 7 on a CPU.")
-  private int samples;
-
-  @Option(
-      names = "--quick",
-      description =
-          "Small ceilings, no rotation past the cache: to see that it runs, not to measure.")
-  private boolean quick;
 
   private BenchAttentionCommand(CliContext context) {
     this.context = context;
@@ -99,7 +87,7 @@ public final class BenchAttentionCommand implements Callable<Integer> {
     ResolvedSettings settings = SETTINGS.resolve(spec, context);
     TrainConfig config = TrainConfigs.from(settings, Models::config);
     BackendChoice choice = BackendChoice.of(settings, context.environment());
-    KernelBenchmark.Settings benchmark = KernelSettings.of(choice, config, quick, samples);
+    KernelBenchmark.Settings benchmark = measuring.settings(choice, config);
     AttentionSweep sweep =
         AttentionSweep.run(
             benchmark,
@@ -107,7 +95,7 @@ public final class BenchAttentionCommand implements Callable<Integer> {
             tokens,
             each ->
                 KernelBenchmark.run(choice::open, each, GptVersion.number(), BuildCommit.read()));
-    if (json) {
+    if (measuring.json()) {
       context.out().println(sweep.json());
     } else {
       context.out().print(sweep.text());

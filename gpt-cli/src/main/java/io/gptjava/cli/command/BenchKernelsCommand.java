@@ -23,6 +23,7 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -71,26 +72,13 @@ public final class BenchKernelsCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Option(names = "--json", description = "Print one JSON object instead of a table.")
-  private boolean json;
+  @Mixin private KernelOptions measuring;
 
   @Option(
       names = "--only",
       paramLabel = "REGEX",
       description = "Only the ops whose group or name it finds.")
   private String only = "";
-
-  @Option(
-      names = "--samples",
-      paramLabel = "N",
-      description = "Timed batches of calls an op. Default: 9 on a GPU, 7 on a CPU.")
-  private int samples;
-
-  @Option(
-      names = "--quick",
-      description =
-          "Small ceilings, no rotation past the cache: to see that it runs, not to measure.")
-  private boolean quick;
 
   @Option(
       names = "--baseline",
@@ -125,14 +113,14 @@ public final class BenchKernelsCommand implements Callable<Integer> {
       throw Usage.error("--tolerance %s must be from 0 to less than 1", tolerance);
     }
     KernelBenchmark.Settings benchmark =
-        KernelSettings.of(choice, config, quick, samples).withOnly(pattern());
+        measuring.settings(choice, config).withOnly(pattern());
     KernelBenchmarkResult result = run(choice, benchmark);
     Optional<KernelComparison> comparison = Optional.empty();
     if (before.isPresent()) {
       before.get().requireLike(baseline, result);
       comparison = Optional.of(compare(before.get(), result, choice, benchmark));
     }
-    if (json) {
+    if (measuring.json()) {
       ObjectNode root = KernelBenchmarkReport.json(result);
       comparison.ifPresent(c -> KernelComparisonReport.put(root.putObject("comparison"), c));
       context.out().println(root);
