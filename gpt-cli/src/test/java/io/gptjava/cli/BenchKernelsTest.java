@@ -88,6 +88,43 @@ final class BenchKernelsTest {
   }
 
   @Test
+  void figuresAndRooflineAreWrittenAsFiles() throws IOException {
+    Path csv = temporary.resolve("figures.csv");
+    Path plot = temporary.resolve("roof.svg");
+    Cli cli = bench("--csv", csv.toString(), "--plot", plot.toString(), "--json");
+    assertEquals(0, cli.code(), cli.err());
+    JsonNode kernels = JSON.readTree(cli.out()).path("kernels");
+    List<String> lines = Files.readAllLines(csv);
+    assertEquals(1 + kernels.size(), lines.size());
+    List<String> header = List.of(lines.getFirst().split(",", -1));
+    List<String> names = new ArrayList<>();
+    for (int i = 1; i < lines.size(); i++) {
+      List<String> row = List.of(lines.get(i).split(",", -1));
+      assertEquals(header.size(), row.size(), lines.get(i));
+      JsonNode kernel = kernels.get(i - 1);
+      names.add(
+          (row.get(header.indexOf("op")) + " " + row.get(header.indexOf("operands"))).strip());
+      double median = 1e3 * kernel.path("ms_median").asDouble();
+      assertEquals(median, Double.parseDouble(row.get(header.indexOf("median_us"))), 1e-4 * median);
+      assertEquals("fp32", row.get(header.indexOf("precision")));
+      assertEquals("2", row.get(header.indexOf("B")));
+      assertEquals(
+          kernel.path("share").asDouble(),
+          Double.parseDouble(row.get(header.indexOf("share"))),
+          1e-4 * kernel.path("share").asDouble());
+    }
+    assertTrue(names.contains("linearBackwardInput gelu out 24x32x8"), names.toString());
+    assertTrue(Files.readString(plot).contains("geluBackward"));
+    assertTrue(cli.err().contains("wrote " + plot), cli.err());
+
+    Cli nowhere = bench("--csv", temporary.resolve("none/figures.csv").toString());
+    assertEquals(Failure.USAGE.exitCode(), nowhere.code());
+    assertTrue(nowhere.err().contains("its folder does not exist"), nowhere.err());
+    Cli ending = bench("--plot", temporary.resolve("roof.gif").toString());
+    assertEquals(Failure.USAGE.exitCode(), ending.code());
+  }
+
+  @Test
   void badFlagsAreUsageErrors() {
     Cli missing = bench("--baseline", temporary.resolve("none.json").toString());
     assertEquals(Failure.DATA.exitCode(), missing.code());

@@ -3,14 +3,17 @@ package io.gptjava.benchmarks.kernels;
 import io.gptjava.core.Backend;
 import io.gptjava.core.DType;
 import io.gptjava.core.Ops;
+import io.gptjava.core.Precision;
 import io.gptjava.core.StepInputs;
 import io.gptjava.core.Tensor;
 import io.gptjava.train.run.Environment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * Times every op at the shapes of a training step, on random data that successive calls do not find
@@ -33,6 +36,7 @@ public final class KernelBenchmark {
    * What to run.
    *
    * @param shapes of the ops
+   * @param precision that the backend computes in; its type is that of the shapes
    * @param only ops whose family or name this finds
    * @param samples timed batches of each op
    * @param sampleMilliseconds what a batch takes at least
@@ -45,6 +49,7 @@ public final class KernelBenchmark {
    */
   public record Settings(
       KernelShapes shapes,
+      Precision precision,
       Pattern only,
       int samples,
       double sampleMilliseconds,
@@ -57,23 +62,59 @@ public final class KernelBenchmark {
 
     /** Sizes that fill a GPU and miss its cache. */
     public static Settings device(KernelShapes shapes, long seed) {
-      return new Settings(shapes, ALL, 9, 10, 0, 256L << 20, 1L << 30, 8192, seed);
+      return new Settings(shapes, usual(shapes), ALL, 9, 10, 0, 256L << 20, 1L << 30, 8192, seed);
     }
 
     /** Sizes for a CPU. */
     public static Settings host(KernelShapes shapes, long seed) {
-      return new Settings(shapes, ALL, 7, 20, 800, 128L << 20, 256L << 20, 1024, seed);
+      return new Settings(
+          shapes, usual(shapes), ALL, 7, 20, 800, 128L << 20, 256L << 20, 1024, seed);
     }
 
     /** Sizes that show that everything runs. */
     public static Settings quick(KernelShapes shapes, long seed) {
-      return new Settings(shapes, ALL, 2, 0, 0, 0, 1L << 16, 64, seed);
+      return new Settings(shapes, usual(shapes), ALL, 2, 0, 0, 0, 1L << 16, 64, seed);
+    }
+
+    /** The precision of a type, TF32 left out. */
+    private static Precision usual(KernelShapes shapes) {
+      return Stream.of(Precision.FP32, Precision.BF16, Precision.FP16)
+          .filter(precision -> precision.compute() == shapes.type())
+          .findFirst()
+          .orElseThrow();
+    }
+
+    /** The same in another precision of the same type. */
+    public Settings withPrecision(Precision other) {
+      return new Settings(
+          shapes,
+          other,
+          only,
+          samples,
+          sampleMilliseconds,
+          warmupMilliseconds,
+          rotationBytes,
+          copyBytes,
+          matmulSize,
+          seed);
+    }
+
+    /** Short name of precision and shapes, such as {@code bf16-B4-T1024-C768}. */
+    public String label() {
+      return String.format(
+          Locale.ROOT,
+          "%s-B%d-T%d-C%d",
+          precision.name().toLowerCase(Locale.ROOT),
+          shapes.batch(),
+          shapes.sequence(),
+          shapes.width());
     }
 
     /** The same for some of the ops. */
     public Settings withOnly(Pattern pattern) {
       return new Settings(
           shapes,
+          precision,
           pattern,
           samples,
           sampleMilliseconds,
@@ -88,6 +129,7 @@ public final class KernelBenchmark {
     Settings withShapes(KernelShapes others) {
       return new Settings(
           others,
+          precision,
           only,
           samples,
           sampleMilliseconds,
@@ -102,6 +144,7 @@ public final class KernelBenchmark {
     public Settings withSamples(int count) {
       return new Settings(
           shapes,
+          precision,
           only,
           count,
           sampleMilliseconds,

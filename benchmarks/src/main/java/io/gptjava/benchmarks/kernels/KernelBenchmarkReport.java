@@ -23,7 +23,7 @@ public final class KernelBenchmarkReport {
     line(
         text,
         "kernels: %s, %d x %d tokens, width %d, %s",
-        shapes.type().name().toLowerCase(Locale.ROOT),
+        result.settings().precision().name().toLowerCase(Locale.ROOT),
         shapes.batch(),
         shapes.sequence(),
         shapes.model().width(),
@@ -82,6 +82,7 @@ public final class KernelBenchmarkReport {
     GptConfig model = shapes.model();
     ObjectNode settings = root.putObject("settings");
     settings.put("type", shapes.type().name().toLowerCase(Locale.ROOT));
+    settings.put("precision", result.settings().precision().name().toLowerCase(Locale.ROOT));
     settings.put("batch_size", shapes.batch()).put("sequence_length", shapes.sequence());
     settings.put("width", model.width()).put("layers", model.layers());
     settings.put("heads", model.heads()).put("vocab_size", model.vocabularySize());

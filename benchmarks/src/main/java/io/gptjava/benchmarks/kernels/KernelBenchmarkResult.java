@@ -4,6 +4,8 @@ import io.gptjava.benchmarks.OpCost;
 import io.gptjava.benchmarks.Timing;
 import io.gptjava.train.run.Environment;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * What {@link KernelBenchmark} measured. Times in milliseconds, rates per second.
@@ -46,6 +48,20 @@ public record KernelBenchmarkResult(
    */
   public record KernelTime(
       String family, String name, int calls, OpCost cost, int repetitions, Timing timing) {
+    private static final Pattern SIZES = Pattern.compile(" \\d+x\\d+.*$");
+
+    /** Its name without the sizes of its operands. */
+    public String op() {
+      Matcher sizes = SIZES.matcher(name);
+      return sizes.find() ? name.substring(0, sizes.start()) : name;
+    }
+
+    /** The sizes of its operands in its name, such as {@code 512x768x2304}; may be empty. */
+    public String operands() {
+      Matcher sizes = SIZES.matcher(name);
+      return sizes.find() ? sizes.group().strip() : "";
+    }
+
     /** Useful FLOPs a second at the median. */
     public double flopsPerSecond() {
       return cost.flops() / (timing.median() * 1e-3);

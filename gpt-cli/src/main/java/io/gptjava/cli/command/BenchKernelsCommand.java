@@ -17,6 +17,7 @@ import io.gptjava.core.Failure;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.run.BuildCommit;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
@@ -74,6 +75,8 @@ public final class BenchKernelsCommand implements Callable<Integer> {
 
   @Mixin private KernelOptions measuring;
 
+  @Mixin private KernelOutputs outputs;
+
   @Option(
       names = "--only",
       paramLabel = "REGEX",
@@ -112,8 +115,8 @@ public final class BenchKernelsCommand implements Callable<Integer> {
     if (!(tolerance >= 0 && tolerance < 1)) {
       throw Usage.error("--tolerance %s must be from 0 to less than 1", tolerance);
     }
-    KernelBenchmark.Settings benchmark =
-        measuring.settings(choice, config).withOnly(pattern());
+    KernelBenchmark.Settings benchmark = measuring.settings(choice, config).withOnly(pattern());
+    outputs.check();
     KernelBenchmarkResult result = run(choice, benchmark);
     Optional<KernelComparison> comparison = Optional.empty();
     if (before.isPresent()) {
@@ -128,6 +131,7 @@ public final class BenchKernelsCommand implements Callable<Integer> {
       context.out().print(KernelBenchmarkReport.text(result));
       comparison.ifPresent(c -> context.out().print("\n" + KernelComparisonReport.text(c)));
     }
+    outputs.write(List.of(result)).forEach(file -> context.err().println("wrote " + file));
     return comparison.filter(KernelComparison::regression).isPresent()
         ? Failure.REGRESSION.exitCode()
         : 0;
