@@ -125,10 +125,76 @@ final class BenchKernelsTest {
   }
 
   @Test
+  void shapesAndPrecisionsAreTimedInTurn() throws IOException {
+    Path plot = temporary.resolve("roof.svg");
+    Path csv = temporary.resolve("figures.csv");
+    Cli cli =
+        bench(
+            "--shapes",
+            "T=4,C=16;B=1,H=1",
+            "--precision",
+            "fp32,bf16",
+            "--json",
+            "--csv",
+            csv.toString(),
+            "--plot",
+            plot.toString());
+    assertEquals(0, cli.code(), cli.err());
+    JsonNode result = JSON.readTree(cli.out());
+    List<String> runs = new ArrayList<>();
+    for (JsonNode run : result.path("runs")) {
+      JsonNode settings = run.path("settings");
+      runs.add(
+          "%s %d %d %d %d"
+              .formatted(
+                  settings.path("precision").asText(),
+                  settings.path("batch_size").asInt(),
+                  settings.path("sequence_length").asInt(),
+                  settings.path("width").asInt(),
+                  settings.path("heads").asInt()));
+    }
+    assertEquals(List.of("fp32 2 4 16 2", "bf16 2 4 16 2", "fp32 1 12 8 1", "bf16 1 12 8 1"), runs);
+    assertTrue(result.path("command").asText().startsWith("gpt bench kernels --backend cpu"));
+    assertEquals(1 + 4 * 3, Files.readAllLines(csv).size());
+    assertTrue(Files.exists(temporary.resolve("roof-bf16-B1-T12-C8.svg")));
+    assertTrue(cli.err().contains("4 of 4 runs: about"), cli.err());
+
+    Path before = Files.writeString(temporary.resolve("several.json"), cli.out());
+    Cli one = bench("--baseline", before.toString(), "--tolerance", "0.99", "--precision", "bf16");
+    assertEquals(Failure.DATA.exitCode(), one.code());
+    assertTrue(one.err().contains("none of its 4 runs is of bf16-B2-T12-C8"), one.err());
+    Cli same =
+        bench("--baseline", before.toString(), "--shapes", "T=4,C=16", "--precision", "bf16");
+    assertTrue(same.code() == 0 || same.code() == Failure.REGRESSION.exitCode(), () -> same.err());
+    assertTrue(same.out().contains("against the baseline"), same.out());
+  }
+
+  @Test
+  void whatThereIsNoTimeForIsLeftOut() {
+    Cli cli = bench("--shapes", "L=1;gpt2-1558m,B=64", "--time-limit", "0.1");
+    assertEquals(0, cli.code(), cli.err());
+    assertTrue(cli.err().contains("1 of 2 runs: about"), cli.err());
+    assertTrue(cli.err().contains("left out: fp32-B64-T1024-C1600 would take about"), cli.err());
+    assertTrue(cli.out().contains("2 x 12 tokens, width 8"), cli.out());
+  }
+
+  @Test
   void badFlagsAreUsageErrors() {
     Cli missing = bench("--baseline", temporary.resolve("none.json").toString());
     assertEquals(Failure.DATA.exitCode(), missing.code());
     assertTrue(missing.err().contains("does not exist"), missing.err());
+    for (List<String> flags :
+        List.of(
+            List.of("--shapes", "B=x", "'B=x'"),
+            List.of("--precision", "fp32,bf17", "bf17"),
+            List.of("--precision", "fp32,fp32", "names one twice"),
+            List.of("--sweep", "--shapes", "B=1", "leave --shapes out"),
+            List.of("--sweep", "leave --layers out"),
+            List.of("--time-limit", "0", "more than 0 minutes"))) {
+      Cli cli = bench(flags.subList(0, flags.size() - 1).toArray(String[]::new));
+      assertEquals(Failure.USAGE.exitCode(), cli.code(), flags.toString());
+      assertTrue(cli.err().contains(flags.getLast()), cli.err());
+    }
     Cli tolerance = bench("--tolerance", "-1");
     assertEquals(Failure.USAGE.exitCode(), tolerance.code());
     assertTrue(tolerance.err().contains("--tolerance"), tolerance.err());

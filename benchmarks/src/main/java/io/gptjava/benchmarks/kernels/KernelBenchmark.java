@@ -2,6 +2,8 @@ package io.gptjava.benchmarks.kernels;
 
 import io.gptjava.core.Backend;
 import io.gptjava.core.DType;
+import io.gptjava.core.Failure;
+import io.gptjava.core.GptException;
 import io.gptjava.core.Ops;
 import io.gptjava.core.Precision;
 import io.gptjava.core.StepInputs;
@@ -11,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -25,8 +28,12 @@ public final class KernelBenchmark {
   /** How the description of the CUDA backend on the host emulator gives itself away. */
   private static final Pattern EMULATOR = Pattern.compile("emulator", Pattern.CASE_INSENSITIVE);
 
+  private static final double GIB = 1L << 30;
+
   private final Supplier<Backend> opener;
   private final Settings settings;
+  private final Supplier<OptionalLong> hostMemory;
+  private final List<KernelBenchmarkResult.Skipped> skipped = new ArrayList<>();
   private final List<KernelBenchmarkResult.Ceilings> ceilings = new ArrayList<>();
   private final List<KernelBenchmarkResult.KernelTime> kernels = new ArrayList<>();
   private String description = "";
@@ -126,7 +133,7 @@ public final class KernelBenchmark {
     }
 
     /** The same at other shapes. */
-    Settings withShapes(KernelShapes others) {
+    public Settings withShapes(KernelShapes others) {
       return new Settings(
           others,
           precision,
@@ -138,6 +145,11 @@ public final class KernelBenchmark {
           copyBytes,
           matmulSize,
           seed);
+    }
+
+    /** Whether an op was asked for. */
+    boolean selects(KernelCase kernel) {
+      return only.matcher(kernel.family() + " " + kernel.name()).find();
     }
 
     /** The same with another number of timed batches. */
@@ -156,25 +168,45 @@ public final class KernelBenchmark {
     }
   }
 
-  private KernelBenchmark(Supplier<Backend> opener, Settings settings) {
+  private KernelBenchmark(
+      Supplier<Backend> opener, Settings settings, Supplier<OptionalLong> hostMemory) {
     this.opener = opener;
     this.settings = settings;
+    this.hostMemory = hostMemory;
+  }
+
+  /**
+   * Runs the benchmark on a host whose memory is not asked for.
+   *
+   * @see #run(Supplier, Settings, Supplier, String, Optional)
+   */
+  public static KernelBenchmarkResult run(
+      Supplier<Backend> opener, Settings settings, String version, Optional<String> commit) {
+    return run(opener, settings, OptionalLong::empty, version, commit);
   }
 
   /**
    * Runs the benchmark. Each group of ops gets a backend of its own, so that only its own operands
-   * need to fit in memory.
+   * need to fit in memory; a group that does not fit is skipped, with the reason in the result.
    *
    * @param opener opens the backend
+   * @param hostMemory bytes available where tensors are in the host's memory; empty if nobody tells
    * @param version of the program, for the report
    * @param commit that it was built from, if known
-   * @throws io.gptjava.core.GptException if a group's operands do not fit
    */
   public static KernelBenchmarkResult run(
-      Supplier<Backend> opener, Settings settings, String version, Optional<String> commit) {
-    KernelBenchmark benchmark = new KernelBenchmark(opener, settings);
+      Supplier<Backend> opener,
+      Settings settings,
+      Supplier<OptionalLong> hostMemory,
+      String version,
+      Optional<String> commit) {
+    KernelBenchmark benchmark = new KernelBenchmark(opener, settings, hostMemory);
+    KernelPlan plan;
+    try (Backend backend = opener.get()) {
+      plan = KernelPlan.of(backend, settings);
+    }
     benchmark.ceilings();
-    KernelFamilies.all().forEach(benchmark::family);
+    plan.groups().forEach(benchmark::group);
     benchmark.ceilings();
     return new KernelBenchmarkResult(
         settings,
@@ -182,28 +214,67 @@ public final class KernelBenchmark {
         benchmark.method,
         EMULATOR.matcher(benchmark.description).find(),
         benchmark.ceilings,
-        benchmark.kernels);
+        benchmark.kernels,
+        benchmark.skipped);
   }
 
-  private void family(KernelFamilies.Family family) {
+  /** The ceilings alone. */
+  static KernelBenchmarkResult.Ceilings ceilings(Supplier<Backend> opener, Settings settings) {
+    KernelBenchmark benchmark = new KernelBenchmark(opener, settings, OptionalLong::empty);
+    benchmark.ceilings();
+    return benchmark.ceilings.getFirst();
+  }
+
+  private void group(KernelPlan.Group group) {
     try (Backend backend = opener.get();
         OpTimer timer = OpTimer.of(backend)) {
+      OptionalLong device = backend.availableBytes();
+      long available = (device.isPresent() ? device : hostMemory.get()).orElse(Long.MAX_VALUE);
+      if (group.bytes() > available) {
+        skip(
+            group,
+            String.format(
+                Locale.ROOT,
+                "the group's operands take %.1f GiB and %.1f are available",
+                group.bytes() / GIB,
+                available / GIB));
+        return;
+      }
       begin(backend);
       KernelSampler sampler = sampler(backend, timer);
-      for (KernelCase kernel : family.cases(backend, operands(backend), settings.shapes)) {
-        if (settings.only.matcher(kernel.family() + " " + kernel.name()).find()) {
-          KernelSampler.Sample sample = sampler.sample(kernel.run());
-          kernels.add(
-              new KernelBenchmarkResult.KernelTime(
-                  kernel.family(),
-                  kernel.name(),
-                  kernel.calls(),
-                  kernel.cost(),
-                  sample.repetitions(),
-                  sample.timing()));
+      for (KernelCase kernel : group.family().cases(backend, operands(backend), settings.shapes)) {
+        if (settings.selects(kernel)) {
+          time(sampler, kernel);
         }
       }
+    } catch (GptException e) {
+      if (e.failure() != Failure.CAPACITY) {
+        throw e;
+      }
+      skip(group, e.getMessage());
     }
+  }
+
+  /** Of a group that ran out of memory on the way, what was timed stays. */
+  private void skip(KernelPlan.Group group, String reason) {
+    List<String> names =
+        group.ops().stream()
+            .map(KernelPlan.Op::name)
+            .filter(name -> kernels.stream().noneMatch(kernel -> kernel.name().equals(name)))
+            .toList();
+    skipped.add(new KernelBenchmarkResult.Skipped(group.ops().getFirst().family(), names, reason));
+  }
+
+  private void time(KernelSampler sampler, KernelCase kernel) {
+    KernelSampler.Sample sample = sampler.sample(kernel.run());
+    kernels.add(
+        new KernelBenchmarkResult.KernelTime(
+            kernel.family(),
+            kernel.name(),
+            kernel.calls(),
+            kernel.cost(),
+            sample.repetitions(),
+            sample.timing()));
   }
 
   private void ceilings() {

@@ -63,6 +63,9 @@ public final class KernelBenchmarkReport {
           kernel.memoryBound(best) ? "memory" : "matmul",
           100 * kernel.share(best));
     }
+    for (KernelBenchmarkResult.Skipped skipped : result.skipped()) {
+      line(text, "skipped: %s: %s", String.join(", ", skipped.names()), skipped.reason());
+    }
     double step = result.kernels().stream().mapToDouble(KernelTime::stepMilliseconds).sum();
     line(text, "%-53s %10.4f", "all calls of a training step", step);
     line(text, "Roof: the shortest time that the two ceilings allow over the median time.");
@@ -71,6 +74,20 @@ public final class KernelBenchmarkReport {
 
   private static void line(StringBuilder text, String format, Object... arguments) {
     text.append(String.format(Locale.ROOT, format, arguments).stripTrailing()).append('\n');
+  }
+
+  /** The figures of a sweep: of a single run, or of several under {@code runs}. */
+  public static ObjectNode json(KernelSweep sweep) {
+    if (sweep.results().size() == 1 && sweep.leftOut().isEmpty()) {
+      return json(sweep.results().getFirst());
+    }
+    ObjectNode root = new ObjectMapper().createObjectNode();
+    root.put("benchmark", "kernels");
+    root.putArray("runs");
+    sweep.results().forEach(result -> root.withArray("runs").add(json(result)));
+    root.putArray("left_out");
+    sweep.leftOut().forEach(each -> root.withArray("left_out").add(each.text()));
+    return root;
   }
 
   /** The same figures. */
@@ -116,6 +133,11 @@ public final class KernelBenchmarkReport {
       node.put("gbps", kernel.bytesPerSecond() / GIGA);
       node.put("bound", kernel.memoryBound(best) ? "memory" : "matmul");
       node.put("share", kernel.share(best));
+    }
+    for (KernelBenchmarkResult.Skipped skipped : result.skipped()) {
+      ObjectNode node = root.withArray("skipped").addObject();
+      node.put("family", skipped.family()).put("reason", skipped.reason());
+      skipped.names().forEach(node.putArray("names")::add);
     }
     return root;
   }

@@ -16,6 +16,7 @@ import java.util.regex.Pattern;
  * @param emulated whether this ran on the host emulator, so that its times mean nothing
  * @param ceilings as measured before and after the ops
  * @param kernels every op
+ * @param skipped groups that do not fit in memory
  */
 public record KernelBenchmarkResult(
     KernelBenchmark.Settings settings,
@@ -23,11 +24,37 @@ public record KernelBenchmarkResult(
     String method,
     boolean emulated,
     List<Ceilings> ceilings,
-    List<KernelTime> kernels) {
+    List<KernelTime> kernels,
+    List<Skipped> skipped) {
   /** Copies the lists. */
   public KernelBenchmarkResult {
     ceilings = List.copyOf(ceilings);
     kernels = List.copyOf(kernels);
+    skipped = List.copyOf(skipped);
+  }
+
+  /** Nothing was skipped. */
+  public KernelBenchmarkResult(
+      KernelBenchmark.Settings settings,
+      Environment environment,
+      String method,
+      boolean emulated,
+      List<Ceilings> ceilings,
+      List<KernelTime> kernels) {
+    this(settings, environment, method, emulated, ceilings, kernels, List.of());
+  }
+
+  /**
+   * Ops that were not timed.
+   *
+   * @param names of the ops
+   * @param reason for people
+   */
+  public record Skipped(String family, List<String> names, String reason) {
+    /** Copies the list. */
+    public Skipped {
+      names = List.copyOf(names);
+    }
   }
 
   /**

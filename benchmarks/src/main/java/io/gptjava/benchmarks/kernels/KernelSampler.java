@@ -75,6 +75,18 @@ final class KernelSampler {
     return new Sample(repetitions, Timing.of(times));
   }
 
+  /**
+   * Seconds that an op takes to be timed: until it is warm, the batches that find their length (the
+   * last of which is as long as all before), those until its times settle, and those that count.
+   *
+   * @param call seconds of one call
+   */
+  static double seconds(KernelBenchmark.Settings settings, double call) {
+    double warm = Math.max(call, settings.warmupMilliseconds() * 1e-3);
+    double batch = Math.clamp(settings.sampleMilliseconds() * 1e-3, call, MOST_REPETITIONS * call);
+    return warm + (2 + MOST_WARMUPS + settings.samples()) * batch;
+  }
+
   private int repetitions(IntConsumer run) {
     int repetitions = 1;
     while (repetitions < MOST_REPETITIONS) {

@@ -51,6 +51,7 @@ final class KernelOptions {
             : device
                 ? KernelBenchmark.Settings.device(shapes, config.seed())
                 : KernelBenchmark.Settings.host(shapes, config.seed());
+    benchmark = benchmark.withPrecision(config.precision());
     return samples > 0 ? benchmark.withSamples(samples) : benchmark;
   }
 }
