@@ -29,6 +29,7 @@ public final class KernelBenchmark {
   private static final Pattern EMULATOR = Pattern.compile("emulator", Pattern.CASE_INSENSITIVE);
 
   private static final double GIB = 1L << 30;
+  private static final String CPU = "cpu";
 
   private final Supplier<Backend> opener;
   private final Settings settings;
@@ -244,7 +245,7 @@ public final class KernelBenchmark {
       KernelSampler sampler = sampler(backend, timer);
       for (KernelCase kernel : group.family().cases(backend, operands(backend), settings.shapes)) {
         if (settings.selects(kernel)) {
-          time(sampler, kernel);
+          time(sampler, kernel, backend.name().equals(CPU) ? kernel.note() : "");
         }
       }
     } catch (GptException e) {
@@ -265,7 +266,7 @@ public final class KernelBenchmark {
     skipped.add(new KernelBenchmarkResult.Skipped(group.ops().getFirst().family(), names, reason));
   }
 
-  private void time(KernelSampler sampler, KernelCase kernel) {
+  private void time(KernelSampler sampler, KernelCase kernel, String note) {
     KernelSampler.Sample sample = sampler.sample(kernel.run());
     kernels.add(
         new KernelBenchmarkResult.KernelTime(
@@ -274,7 +275,8 @@ public final class KernelBenchmark {
             kernel.calls(),
             kernel.cost(),
             sample.repetitions(),
-            sample.timing()));
+            sample.timing(),
+            note));
   }
 
   private void ceilings() {

@@ -17,63 +17,7 @@ public final class KernelBenchmarkReport {
 
   /** A table of all ops against the ceilings. */
   public static String text(KernelBenchmarkResult result) {
-    StringBuilder text = new StringBuilder();
-    KernelShapes shapes = result.settings().shapes();
-    Ceilings best = result.best();
-    line(
-        text,
-        "kernels: %s, %d x %d tokens, width %d, %s",
-        result.settings().precision().name().toLowerCase(Locale.ROOT),
-        shapes.batch(),
-        shapes.sequence(),
-        shapes.model().width(),
-        result.method());
-    line(text, "%s; gpt-java %s", result.environment().backend(), result.environment().version());
-    if (result.emulated()) {
-      line(text, "on the host emulator: these are no timings of a GPU");
-    }
-    line(
-        text,
-        "ceilings: copy %.0f GB/s read and written, product of %d: %.4g TFLOP/s",
-        best.bytesPerSecond() / GIGA,
-        result.settings().matmulSize(),
-        best.flopsPerSecond() / TERA);
-    line(text, "");
-    line(
-        text,
-        "op                                              calls  ms median      min      p95  TFLOP/s     GB/s  bound   %% roof");
-    String family = "";
-    for (KernelTime kernel : result.kernels()) {
-      if (!kernel.family().equals(family)) {
-        family = kernel.family();
-        line(text, "%s", family);
-      }
-      line(
-          text,
-          "  %-45s %5d %10.4f %8.4f %8.4f %8s %8.1f  %-6s %6.1f",
-          kernel.name(),
-          kernel.calls(),
-          kernel.timing().median(),
-          kernel.timing().min(),
-          kernel.timing().p95(),
-          kernel.cost().flops() > 0
-              ? String.format(Locale.ROOT, "%.4g", kernel.flopsPerSecond() / TERA)
-              : "-",
-          kernel.bytesPerSecond() / GIGA,
-          kernel.memoryBound(best) ? "memory" : "matmul",
-          100 * kernel.share(best));
-    }
-    for (KernelBenchmarkResult.Skipped skipped : result.skipped()) {
-      line(text, "skipped: %s: %s", String.join(", ", skipped.names()), skipped.reason());
-    }
-    double step = result.kernels().stream().mapToDouble(KernelTime::stepMilliseconds).sum();
-    line(text, "%-53s %10.4f", "all calls of a training step", step);
-    line(text, "Roof: the shortest time that the two ceilings allow over the median time.");
-    return text.toString();
-  }
-
-  private static void line(StringBuilder text, String format, Object... arguments) {
-    text.append(String.format(Locale.ROOT, format, arguments).stripTrailing()).append('\n');
+    return KernelText.of(result);
   }
 
   /** The figures of a sweep: of a single run, or of several under {@code runs}. */
@@ -126,6 +70,7 @@ public final class KernelBenchmarkReport {
       node.put("family", kernel.family()).put("name", kernel.name()).put("calls", kernel.calls());
       node.put("ms_median", kernel.timing().median()).put("ms_min", kernel.timing().min());
       node.put("ms_p95", kernel.timing().p95()).put("samples", kernel.timing().count());
+      node.put("spread", kernel.timing().spread());
       kernel.timing().sorted().forEach(node.putArray("ms")::add);
       node.put("repetitions", kernel.repetitions());
       node.put("flops", kernel.cost().flops()).put("bytes", kernel.cost().bytes());
@@ -133,6 +78,7 @@ public final class KernelBenchmarkReport {
       node.put("gbps", kernel.bytesPerSecond() / GIGA);
       node.put("bound", kernel.memoryBound(best) ? "memory" : "matmul");
       node.put("share", kernel.share(best));
+      kernel.noteBelow(KernelText.LOW, best).ifPresent(note -> node.put("note", note));
     }
     for (KernelBenchmarkResult.Skipped skipped : result.skipped()) {
       ObjectNode node = root.withArray("skipped").addObject();

@@ -4,6 +4,7 @@ import io.gptjava.benchmarks.OpCost;
 import io.gptjava.benchmarks.Timing;
 import io.gptjava.train.run.Environment;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -72,10 +73,29 @@ public record KernelBenchmarkResult(
    * @param cost of one call
    * @param repetitions calls in each timed batch
    * @param timing of one call
+   * @param note why the op stays below its roof on this backend, as far as that is known; may be
+   *     empty
    */
   public record KernelTime(
-      String family, String name, int calls, OpCost cost, int repetitions, Timing timing) {
-    private static final Pattern SIZES = Pattern.compile(" \\d+x\\d+.*$");
+      String family,
+      String name,
+      int calls,
+      OpCost cost,
+      int repetitions,
+      Timing timing,
+      String note) {
+    private static final Pattern SIZES = Pattern.compile(" (\\d+x\\d+|at position \\d+).*$");
+
+    /** An op without a note. */
+    public KernelTime(
+        String family, String name, int calls, OpCost cost, int repetitions, Timing timing) {
+      this(family, name, calls, cost, repetitions, timing, "");
+    }
+
+    /** The note, if there is one and the op reaches less than a share of its roof. */
+    public Optional<String> noteBelow(double share, Ceilings ceilings) {
+      return Optional.of(note).filter(text -> !text.isEmpty() && share(ceilings) < share);
+    }
 
     /** Its name without the sizes of its operands. */
     public String op() {

@@ -9,6 +9,7 @@ import io.gptjava.benchmarks.kernels.KernelBenchmark;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkReport;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkResult;
 import io.gptjava.benchmarks.kernels.KernelSweep;
+import io.gptjava.benchmarks.kernels.KernelText;
 import io.gptjava.cli.CliContext;
 import io.gptjava.cli.GptVersion;
 import io.gptjava.cli.config.ResolvedSettings;
@@ -138,12 +139,12 @@ public final class BenchKernelsCommand implements Callable<Integer> {
       List<KernelBenchmarkResult> results, List<KernelComparison> comparisons) {
     StringBuilder text = new StringBuilder();
     for (int i = 0; i < results.size(); i++) {
-      text.append(i == 0 ? "" : "\n").append(KernelBenchmarkReport.text(results.get(i)));
+      text.append(i == 0 ? "" : "\n").append(KernelText.of(results.get(i)));
       if (!comparisons.isEmpty()) {
         text.append('\n').append(KernelComparisonReport.text(comparisons.get(i)));
       }
     }
-    return text.toString();
+    return text.append(KernelText.precisions(results)).toString();
   }
 
   private ObjectNode json(KernelSweep sweep, List<KernelComparison> comparisons) {

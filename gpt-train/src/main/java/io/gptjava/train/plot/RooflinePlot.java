@@ -28,7 +28,7 @@ import org.jfree.data.xy.XYSeriesCollection;
  */
 public final class RooflinePlot {
   /** Columns of labels at either side, as shares of the width. */
-  private static final double LEFT = 0.23;
+  private static final double LEFT = 0.26;
 
   private static final double RIGHT = 0.29;
 
@@ -173,7 +173,7 @@ public final class RooflinePlot {
   private LogAxis axis(String name, boolean horizontal) {
     LogAxis axis = new LogAxis(name);
     axis.setRange(Math.pow(10, horizontal ? left : bottom), Math.pow(10, horizontal ? right : top));
-    axis.setTickUnit(new NumberTickUnit(1), true, false);
+    axis.setTickUnit(new NumberTickUnit(1), false, true);
     axis.setMinorTickMarksVisible(false);
     axis.setNumberFormatOverride(new UnitFormat());
     return axis;
