@@ -170,6 +170,27 @@ final class BenchKernelsTest {
   }
 
   @Test
+  void processesGiveTheirMedians() throws IOException {
+    Cli cli = bench("--processes", "2", "--json");
+    assertEquals(0, cli.code(), cli.err());
+    JsonNode result = JSON.readTree(cli.out());
+    assertEquals(3, result.path("kernels").size());
+    for (JsonNode kernel : result.path("kernels")) {
+      assertEquals(2, kernel.path("ms").size());
+      assertTrue(kernel.path("share").asDouble() > 0);
+    }
+    assertEquals(4, result.at("/ceilings/measured").size());
+    assertEquals("2", result.at("/settings/processes").asText());
+    Path before = Files.writeString(temporary.resolve("processes.json"), cli.out());
+    Cli few = bench("--processes", "2", "--baseline", before.toString());
+    assertEquals(Failure.USAGE.exitCode(), few.code());
+    assertTrue(few.err().contains("at least 5"), few.err());
+    Cli other = bench("--baseline", before.toString());
+    assertEquals(Failure.DATA.exitCode(), other.code());
+    assertTrue(other.err().contains("its processes is 2, now it is 1"), other.err());
+  }
+
+  @Test
   void whatThereIsNoTimeForIsLeftOut() {
     Cli cli = bench("--shapes", "L=1;gpt2-1558m,B=64", "--time-limit", "0.1");
     assertEquals(0, cli.code(), cli.err());
@@ -190,7 +211,8 @@ final class BenchKernelsTest {
             List.of("--precision", "fp32,fp32", "names one twice"),
             List.of("--sweep", "--shapes", "B=1", "leave --shapes out"),
             List.of("--sweep", "leave --layers out"),
-            List.of("--time-limit", "0", "more than 0 minutes"))) {
+            List.of("--time-limit", "0", "more than 0 minutes"),
+            List.of("--processes", "0", "--processes 0"))) {
       Cli cli = bench(flags.subList(0, flags.size() - 1).toArray(String[]::new));
       assertEquals(Failure.USAGE.exitCode(), cli.code(), flags.toString());
       assertTrue(cli.err().contains(flags.getLast()), cli.err());

@@ -150,9 +150,10 @@ public record KernelBaseline(
     for (Map.Entry<String, JsonNode> field : now.path("settings").properties()) {
       // An older file has the type alone.
       if (!field.getKey().equals("precision") || settings.has("precision")) {
+        // Without a number of processes there was one.
         pairs.put(
             field.getKey(),
-            List.of(settings.path(field.getKey()).asText(), field.getValue().asText()));
+            List.of(settings.path(field.getKey()).asText("1"), field.getValue().asText()));
       }
     }
     return pairs.entrySet().stream()

@@ -46,6 +46,7 @@ public final class KernelBenchmark {
    * @param shapes of the ops
    * @param precision that the backend computes in; its type is that of the shapes
    * @param only ops whose family or name this finds
+   * @param processes that measure one after another; 1 is this one
    * @param samples timed batches of each op
    * @param sampleMilliseconds what a batch takes at least
    * @param warmupMilliseconds what an op runs at least before it is timed: until then the JVM's
@@ -59,6 +60,7 @@ public final class KernelBenchmark {
       KernelShapes shapes,
       Precision precision,
       Pattern only,
+      int processes,
       int samples,
       double sampleMilliseconds,
       double warmupMilliseconds,
@@ -70,18 +72,19 @@ public final class KernelBenchmark {
 
     /** Sizes that fill a GPU and miss its cache. */
     public static Settings device(KernelShapes shapes, long seed) {
-      return new Settings(shapes, usual(shapes), ALL, 9, 10, 0, 256L << 20, 1L << 30, 8192, seed);
+      return new Settings(
+          shapes, usual(shapes), ALL, 1, 9, 10, 0, 256L << 20, 1L << 30, 8192, seed);
     }
 
     /** Sizes for a CPU. */
     public static Settings host(KernelShapes shapes, long seed) {
       return new Settings(
-          shapes, usual(shapes), ALL, 7, 20, 800, 128L << 20, 256L << 20, 1024, seed);
+          shapes, usual(shapes), ALL, 1, 7, 20, 800, 128L << 20, 256L << 20, 1024, seed);
     }
 
     /** Sizes that show that everything runs. */
     public static Settings quick(KernelShapes shapes, long seed) {
-      return new Settings(shapes, usual(shapes), ALL, 2, 0, 0, 0, 1L << 16, 64, seed);
+      return new Settings(shapes, usual(shapes), ALL, 1, 2, 0, 0, 0, 1L << 16, 64, seed);
     }
 
     /** The precision of a type, TF32 left out. */
@@ -98,6 +101,7 @@ public final class KernelBenchmark {
           shapes,
           other,
           only,
+          processes,
           samples,
           sampleMilliseconds,
           warmupMilliseconds,
@@ -124,6 +128,7 @@ public final class KernelBenchmark {
           shapes,
           precision,
           pattern,
+          processes,
           samples,
           sampleMilliseconds,
           warmupMilliseconds,
@@ -139,6 +144,23 @@ public final class KernelBenchmark {
           others,
           precision,
           only,
+          processes,
+          samples,
+          sampleMilliseconds,
+          warmupMilliseconds,
+          rotationBytes,
+          copyBytes,
+          matmulSize,
+          seed);
+    }
+
+    /** The same measured by so many processes. */
+    public Settings withProcesses(int count) {
+      return new Settings(
+          shapes,
+          precision,
+          only,
+          count,
           samples,
           sampleMilliseconds,
           warmupMilliseconds,
@@ -159,6 +181,7 @@ public final class KernelBenchmark {
           shapes,
           precision,
           only,
+          processes,
           count,
           sampleMilliseconds,
           warmupMilliseconds,

@@ -48,6 +48,7 @@ public final class KernelBenchmarkReport {
     settings.put("width", model.width()).put("layers", model.layers());
     settings.put("heads", model.heads()).put("vocab_size", model.vocabularySize());
     settings.put("dropout", model.dropout());
+    settings.put("processes", result.settings().processes());
     settings.put("rotation_bytes", result.settings().rotationBytes());
     root.put("timed_by", result.method());
     root.put("emulated", result.emulated());

@@ -98,7 +98,8 @@ public record KernelSweep(List<KernelBenchmarkResult> results, List<LeftOut> lef
             point.settings.precision(),
             _ -> KernelBenchmark.ceilings(point.opener, point.settings));
     try (Backend backend = point.opener.get()) {
-      return KernelPlan.of(backend, point.settings).seconds(point.settings, ceilings);
+      return point.settings.processes()
+          * KernelPlan.of(backend, point.settings).seconds(point.settings, ceilings);
     }
   }
 

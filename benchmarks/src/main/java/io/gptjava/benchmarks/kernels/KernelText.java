@@ -79,7 +79,9 @@ public final class KernelText {
         result.settings().shapes().model().heads(),
         result.settings().shapes().model().layers(),
         result.settings().shapes().model().vocabularySize(),
-        result.method());
+        result.settings().processes() == 1
+            ? result.method()
+            : result.method() + ", medians of " + result.settings().processes() + " processes");
     line("%s; gpt-java %s", result.environment().backend(), result.environment().version());
     if (result.emulated()) {
       line("on the host emulator: these are no timings of a GPU");

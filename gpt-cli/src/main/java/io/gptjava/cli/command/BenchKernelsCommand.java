@@ -94,14 +94,19 @@ public final class BenchKernelsCommand implements Callable<Integer> {
     ResolvedSettings settings = SETTINGS.resolve(spec, context);
     List<KernelBaseline> before = regression.read();
     outputs.check();
-    List<KernelSweep.Point> points = selection.points(settings, measuring, context);
+    List<KernelSweep.Point> points =
+        selection.points(settings, measuring, context).stream()
+            .map(
+                point ->
+                    new KernelSweep.Point(
+                        point.opener(), point.settings().withProcesses(regression.processes())))
+            .toList();
     boolean device;
     try (Backend backend = points.getFirst().opener().get()) {
       device = DeviceTrainBenchmark.suits(backend);
     }
     KernelSweep sweep =
-        KernelSweep.run(
-            points, selection.limit(device), BenchKernelsCommand::run, context.err()::println);
+        KernelSweep.run(points, selection.limit(device), this::run, context.err()::println);
     List<KernelComparison> comparisons =
         regression.compare(
             before, sweep.results(), (result, ops) -> run(again(points, result, ops)));
@@ -116,7 +121,12 @@ public final class BenchKernelsCommand implements Callable<Integer> {
         : 0;
   }
 
-  private static KernelBenchmarkResult run(KernelSweep.Point point) {
+  private KernelBenchmarkResult run(KernelSweep.Point point) {
+    int processes = point.settings().processes();
+    if (processes > 1) {
+      List<String> arguments = spec.root().commandLine().getParseResult().originalArgs();
+      return new KernelProcesses(context, arguments, processes).run(point.settings());
+    }
     return KernelBenchmark.run(
         point.opener(),
         point.settings(),

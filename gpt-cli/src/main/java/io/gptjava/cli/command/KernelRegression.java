@@ -18,6 +18,9 @@ final class KernelRegression {
   /** How often what seems slower is measured again before it is called so. */
   private static final int LOOKS = 2;
 
+  /** Processes whose medians make an interval of 99 % confidence with as many others. */
+  private static final int ENOUGH = 5;
+
   @Option(
       names = "--baseline",
       paramLabel = "FILE",
@@ -32,8 +35,28 @@ final class KernelRegression {
       description = "Changes up to this share are none. Default: 0.05.")
   private double tolerance = 0.05;
 
+  @Option(
+      names = "--processes",
+      paramLabel = "N",
+      description =
+          "Measure in N processes one after another and take the median of each: the JVM compiles the"
+              + " same code differently from one to the next. With --baseline at least 5. Default: 1,"
+              + " this one.")
+  private int processes = 1;
+
+  /** How many processes measure. */
+  int processes() {
+    return processes;
+  }
+
   /** What there is to compare with; nothing without the flag. */
   List<KernelBaseline> read() {
+    if (processes < 1 || baseline != null && processes > 1 && processes < ENOUGH) {
+      throw Usage.error(
+          "--processes %d: use 1 or, to compare with a --baseline, at least %d; fewer medians give no"
+              + " interval",
+          processes, ENOUGH);
+    }
     if (!(tolerance >= 0 && tolerance < 1)) {
       throw Usage.error("--tolerance %s must be from 0 to less than 1", tolerance);
     }
