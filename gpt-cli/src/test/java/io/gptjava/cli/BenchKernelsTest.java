@@ -22,7 +22,8 @@ final class BenchKernelsTest {
 
   @TempDir private Path temporary;
 
-  private static Cli bench(String... more) {
+  /** Native libraries are unpacked once for all runs of a test. */
+  private Cli bench(String... more) {
     List<String> arguments =
         new ArrayList<>(
             List.of(
@@ -48,7 +49,8 @@ final class BenchKernelsTest {
                 "--only",
                 "gelu"));
     arguments.addAll(List.of(more));
-    return Cli.run(Map.of(), arguments.toArray(String[]::new));
+    return Cli.run(
+        Map.of("XDG_CACHE_HOME", temporary.toString()), arguments.toArray(String[]::new));
   }
 
   private Path baseline(JsonNode from, double factor) throws IOException {

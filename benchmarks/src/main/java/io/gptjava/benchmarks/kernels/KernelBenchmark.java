@@ -97,18 +97,7 @@ public final class KernelBenchmark {
 
     /** The same in another precision of the same type. */
     public Settings withPrecision(Precision other) {
-      return new Settings(
-          shapes,
-          other,
-          only,
-          processes,
-          samples,
-          sampleMilliseconds,
-          warmupMilliseconds,
-          rotationBytes,
-          copyBytes,
-          matmulSize,
-          seed);
+      return with(shapes, other, only, processes, samples);
     }
 
     /** Short name of precision and shapes, such as {@code bf16-B4-T1024-C768}. */
@@ -124,44 +113,27 @@ public final class KernelBenchmark {
 
     /** The same for some of the ops. */
     public Settings withOnly(Pattern pattern) {
-      return new Settings(
-          shapes,
-          precision,
-          pattern,
-          processes,
-          samples,
-          sampleMilliseconds,
-          warmupMilliseconds,
-          rotationBytes,
-          copyBytes,
-          matmulSize,
-          seed);
+      return with(shapes, precision, pattern, processes, samples);
     }
 
     /** The same at other shapes. */
     public Settings withShapes(KernelShapes others) {
-      return new Settings(
-          others,
-          precision,
-          only,
-          processes,
-          samples,
-          sampleMilliseconds,
-          warmupMilliseconds,
-          rotationBytes,
-          copyBytes,
-          matmulSize,
-          seed);
+      return with(others, precision, only, processes, samples);
     }
 
     /** The same measured by so many processes. */
     public Settings withProcesses(int count) {
+      return with(shapes, precision, only, count, samples);
+    }
+
+    private Settings with(
+        KernelShapes others, Precision other, Pattern ops, int processCount, int sampleCount) {
       return new Settings(
-          shapes,
-          precision,
-          only,
-          count,
-          samples,
+          others,
+          other,
+          ops,
+          processCount,
+          sampleCount,
           sampleMilliseconds,
           warmupMilliseconds,
           rotationBytes,
@@ -177,18 +149,7 @@ public final class KernelBenchmark {
 
     /** The same with another number of timed batches. */
     public Settings withSamples(int count) {
-      return new Settings(
-          shapes,
-          precision,
-          only,
-          processes,
-          count,
-          sampleMilliseconds,
-          warmupMilliseconds,
-          rotationBytes,
-          copyBytes,
-          matmulSize,
-          seed);
+      return with(shapes, precision, only, processes, count);
     }
   }
 
