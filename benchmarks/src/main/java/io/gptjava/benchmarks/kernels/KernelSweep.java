@@ -13,6 +13,7 @@ import java.util.OptionalDouble;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /**
  * Several runs of the benchmark of kernels, one a shape and precision, as far as there is time for
@@ -45,7 +46,7 @@ public record KernelSweep(List<KernelBenchmarkResult> results, List<LeftOut> lef
   public record LeftOut(Settings settings, double seconds) {
     /** For people. */
     public String text() {
-      return "%s would take about %s".formatted(settings.label(), duration(seconds));
+      return "%s (about %s)".formatted(settings.label(), duration(seconds));
     }
   }
 
@@ -80,8 +81,9 @@ public record KernelSweep(List<KernelBenchmarkResult> results, List<LeftOut> lef
       }
     }
     tell.accept("%d of %d runs: about %s".formatted(chosen.size(), points.size(), duration(all)));
-    for (LeftOut each : leftOut) {
-      tell.accept("left out: " + each.text());
+    if (!leftOut.isEmpty()) {
+      tell.accept(
+          "left out: " + leftOut.stream().map(LeftOut::text).collect(Collectors.joining(", ")));
     }
     List<KernelBenchmarkResult> results = new ArrayList<>();
     for (Point point : chosen) {
