@@ -13,6 +13,7 @@ import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -199,7 +200,7 @@ final class TrainAndResumeTest {
     Cli resume = Cli.run("resume", run.toString(), "--from", "2", "--recompute", "block", "--json");
     assertEquals(0, resume.code(), resume.err());
     assertTrue(resume.out().lines().findFirst().orElseThrow().contains("\"resumed_from\":2"));
-    assertEquals(-1, java.util.Arrays.mismatch(before, Files.readAllBytes(weights)));
+    assertEquals(-1, Arrays.mismatch(before, Files.readAllBytes(weights)));
     long steps =
         Files.readAllLines(run.resolve("metrics.jsonl")).stream()
             .filter(line -> line.contains("\"event\":\"step\""))
@@ -230,7 +231,7 @@ final class TrainAndResumeTest {
     run = folder.resolve("run2");
     assertEquals(0, train(plain).code());
     byte[] fromShards = Files.readAllBytes(run.resolve("checkpoints/000002/model.safetensors"));
-    assertEquals(-1, java.util.Arrays.mismatch(fromText, fromShards));
+    assertEquals(-1, Arrays.mismatch(fromText, fromShards));
   }
 
   @Test
@@ -254,7 +255,16 @@ final class TrainAndResumeTest {
   @Test
   void aRunThatStoppedByItselfSaysSo() throws IOException {
     String[] patient = {
-      "--steps", "9", "--lr", "0", "--eval-every", "1", "--stop-after-no-improvement", "2"
+      "--steps",
+      "9",
+      "--lr",
+      "0",
+      "--eval-every",
+      "1",
+      "--stop-after-no-improvement",
+      "2",
+      "--save-every",
+      "0"
     };
     assertEquals(0, train(patient).code());
     JsonNode end = lastEvent();
@@ -262,6 +272,7 @@ final class TrainAndResumeTest {
     assertEquals("no improvement", end.path("reason").asText());
     assertEquals(3, end.path("steps").asInt());
     assertEquals(1, end.path("best_step").asInt());
+    assertTrue(Files.isDirectory(run.resolve("checkpoints/000001")), "the best is kept");
     assertEquals(end.path("last_val_loss"), end.path("best_val_loss"));
     assertTrue(end.path("training_seconds").asDouble() < end.path("seconds").asDouble());
     assertTrue(end.path("tokens_per_second").asDouble() > 0, end.toString());
@@ -312,7 +323,7 @@ final class TrainAndResumeTest {
     assertEquals(0, resume.code(), resume.err());
     assertFalse(resume.out().contains("Batch size:"), resume.out());
     byte[] after = Files.readAllBytes(run.resolve("checkpoints/000004/model.safetensors"));
-    assertEquals(-1, java.util.Arrays.mismatch(before, after));
+    assertEquals(-1, Arrays.mismatch(before, after));
   }
 
   @Test

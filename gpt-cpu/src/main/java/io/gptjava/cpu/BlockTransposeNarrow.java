@@ -1,7 +1,6 @@
 package io.gptjava.cpu;
 
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShuffle;
@@ -17,7 +16,6 @@ final class BlockTransposeNarrow {
   static final int SIZE = 8;
 
   private static final VectorSpecies<Float> S = FloatVector.SPECIES_256;
-  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
   private static final VectorShuffle<Float> BY_4 = VectorShuffle.fromOp(S, i -> i ^ 4);
   private static final VectorShuffle<Float> BY_2 = VectorShuffle.fromOp(S, i -> i ^ 2);
@@ -31,14 +29,14 @@ final class BlockTransposeNarrow {
   /** See {@link BlockTranspose#run}. */
   static void run(
       MemorySegment matrix, long offset, long rowBytes, float[] out, int at, int stride) {
-    FloatVector r0 = FloatVector.fromMemorySegment(S, matrix, offset, ORDER);
-    FloatVector r1 = FloatVector.fromMemorySegment(S, matrix, offset + rowBytes, ORDER);
-    FloatVector r2 = FloatVector.fromMemorySegment(S, matrix, offset + 2 * rowBytes, ORDER);
-    FloatVector r3 = FloatVector.fromMemorySegment(S, matrix, offset + 3 * rowBytes, ORDER);
-    FloatVector r4 = FloatVector.fromMemorySegment(S, matrix, offset + 4 * rowBytes, ORDER);
-    FloatVector r5 = FloatVector.fromMemorySegment(S, matrix, offset + 5 * rowBytes, ORDER);
-    FloatVector r6 = FloatVector.fromMemorySegment(S, matrix, offset + 6 * rowBytes, ORDER);
-    FloatVector r7 = FloatVector.fromMemorySegment(S, matrix, offset + 7 * rowBytes, ORDER);
+    FloatVector r0 = Vectors.load(matrix, offset);
+    FloatVector r1 = Vectors.load(matrix, offset + rowBytes);
+    FloatVector r2 = Vectors.load(matrix, offset + 2 * rowBytes);
+    FloatVector r3 = Vectors.load(matrix, offset + 3 * rowBytes);
+    FloatVector r4 = Vectors.load(matrix, offset + 4 * rowBytes);
+    FloatVector r5 = Vectors.load(matrix, offset + 5 * rowBytes);
+    FloatVector r6 = Vectors.load(matrix, offset + 6 * rowBytes);
+    FloatVector r7 = Vectors.load(matrix, offset + 7 * rowBytes);
     FloatVector t;
     t = r0.blend(r4.rearrange(BY_4), UPPER_4);
     r4 = r0.rearrange(BY_4).blend(r4, UPPER_4);

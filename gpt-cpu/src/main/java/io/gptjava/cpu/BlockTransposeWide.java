@@ -1,7 +1,6 @@
 package io.gptjava.cpu;
 
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -14,7 +13,6 @@ final class BlockTransposeWide {
   static final int SIZE = 16;
 
   private static final VectorSpecies<Float> S = FloatVector.SPECIES_512;
-  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
   private static final FloatVector LOWER_8 = lower(8);
   private static final FloatVector UPPER_8 = upper(8);
@@ -48,22 +46,22 @@ final class BlockTransposeWide {
   /** See {@link BlockTranspose#run}. */
   static void run(
       MemorySegment matrix, long offset, long rowBytes, float[] out, int at, int stride) {
-    FloatVector r0 = FloatVector.fromMemorySegment(S, matrix, offset, ORDER);
-    FloatVector r1 = FloatVector.fromMemorySegment(S, matrix, offset + rowBytes, ORDER);
-    FloatVector r2 = FloatVector.fromMemorySegment(S, matrix, offset + 2 * rowBytes, ORDER);
-    FloatVector r3 = FloatVector.fromMemorySegment(S, matrix, offset + 3 * rowBytes, ORDER);
-    FloatVector r4 = FloatVector.fromMemorySegment(S, matrix, offset + 4 * rowBytes, ORDER);
-    FloatVector r5 = FloatVector.fromMemorySegment(S, matrix, offset + 5 * rowBytes, ORDER);
-    FloatVector r6 = FloatVector.fromMemorySegment(S, matrix, offset + 6 * rowBytes, ORDER);
-    FloatVector r7 = FloatVector.fromMemorySegment(S, matrix, offset + 7 * rowBytes, ORDER);
-    FloatVector r8 = FloatVector.fromMemorySegment(S, matrix, offset + 8 * rowBytes, ORDER);
-    FloatVector r9 = FloatVector.fromMemorySegment(S, matrix, offset + 9 * rowBytes, ORDER);
-    FloatVector r10 = FloatVector.fromMemorySegment(S, matrix, offset + 10 * rowBytes, ORDER);
-    FloatVector r11 = FloatVector.fromMemorySegment(S, matrix, offset + 11 * rowBytes, ORDER);
-    FloatVector r12 = FloatVector.fromMemorySegment(S, matrix, offset + 12 * rowBytes, ORDER);
-    FloatVector r13 = FloatVector.fromMemorySegment(S, matrix, offset + 13 * rowBytes, ORDER);
-    FloatVector r14 = FloatVector.fromMemorySegment(S, matrix, offset + 14 * rowBytes, ORDER);
-    FloatVector r15 = FloatVector.fromMemorySegment(S, matrix, offset + 15 * rowBytes, ORDER);
+    FloatVector r0 = Vectors.load(matrix, offset);
+    FloatVector r1 = Vectors.load(matrix, offset + rowBytes);
+    FloatVector r2 = Vectors.load(matrix, offset + 2 * rowBytes);
+    FloatVector r3 = Vectors.load(matrix, offset + 3 * rowBytes);
+    FloatVector r4 = Vectors.load(matrix, offset + 4 * rowBytes);
+    FloatVector r5 = Vectors.load(matrix, offset + 5 * rowBytes);
+    FloatVector r6 = Vectors.load(matrix, offset + 6 * rowBytes);
+    FloatVector r7 = Vectors.load(matrix, offset + 7 * rowBytes);
+    FloatVector r8 = Vectors.load(matrix, offset + 8 * rowBytes);
+    FloatVector r9 = Vectors.load(matrix, offset + 9 * rowBytes);
+    FloatVector r10 = Vectors.load(matrix, offset + 10 * rowBytes);
+    FloatVector r11 = Vectors.load(matrix, offset + 11 * rowBytes);
+    FloatVector r12 = Vectors.load(matrix, offset + 12 * rowBytes);
+    FloatVector r13 = Vectors.load(matrix, offset + 13 * rowBytes);
+    FloatVector r14 = Vectors.load(matrix, offset + 14 * rowBytes);
+    FloatVector r15 = Vectors.load(matrix, offset + 15 * rowBytes);
     FloatVector t;
     t = LOWER_8.selectFrom(r0, r8);
     r8 = UPPER_8.selectFrom(r0, r8);

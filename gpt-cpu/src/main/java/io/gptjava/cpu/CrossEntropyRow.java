@@ -3,7 +3,6 @@ package io.gptjava.cpu;
 import io.gptjava.core.Ops;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
@@ -12,7 +11,6 @@ import jdk.incubator.vector.VectorOperators;
  * fits the second-level cache, so its three passes cost one read and one write of memory.
  */
 final class CrossEntropyRow {
-  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
   private static final int L = Vectors.F.length();
 
   /**
@@ -73,7 +71,7 @@ final class CrossEntropyRow {
     int bound = Vectors.F.loopBound(count);
     for (int j = 0; j < bound; j += L) {
       FloatVector e = VectorMath.exp(load(row, at, j).sub(max));
-      e.intoMemorySegment(row, at + (long) j * Float.BYTES, ORDER);
+      Vectors.store(e, row, at + (long) j * Float.BYTES);
       sums = sums.add(e);
     }
     return Vectors.sum(sums) + lastExponentials(row, at, bound, count, max, true);
@@ -106,7 +104,7 @@ final class CrossEntropyRow {
     int bound = Vectors.F.loopBound(count);
     int j = 0;
     for (; j < bound; j += L) {
-      load(row, at, j).mul(factor).intoMemorySegment(row, at + (long) j * Float.BYTES, ORDER);
+      Vectors.store(load(row, at, j).mul(factor), row, at + (long) j * Float.BYTES);
     }
     for (; j < count; j++) {
       row.set(ValueLayout.JAVA_FLOAT, at + (long) j * Float.BYTES, scalar(row, at, j) * factor);
@@ -123,6 +121,6 @@ final class CrossEntropyRow {
   }
 
   private static FloatVector load(MemorySegment row, long at, int j) {
-    return FloatVector.fromMemorySegment(Vectors.F, row, at + (long) j * Float.BYTES, ORDER);
+    return Vectors.load(row, at + (long) j * Float.BYTES);
   }
 }

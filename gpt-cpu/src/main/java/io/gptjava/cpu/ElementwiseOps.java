@@ -61,8 +61,8 @@ final class ElementwiseOps {
     }
     if (bound < count) {
       VectorMask<Float> tail = Vectors.F.indexInRange(bound, count);
-      VectorMath.gelu(load(x, at + bound * 4L, tail))
-          .intoMemorySegment(out, at + bound * 4L, Vectors.NATIVE, tail);
+      FloatVector y = VectorMath.gelu(Vectors.load(x, at + bound * 4L, tail));
+      Vectors.store(y, out, at + bound * 4L, tail);
     }
   }
 
@@ -104,9 +104,8 @@ final class ElementwiseOps {
     if (bound < count) {
       VectorMask<Float> tail = Vectors.F.indexInRange(bound, count);
       long here = at + bound * 4L;
-      load(dOut, here, tail)
-          .mul(VectorMath.geluDerivative(load(x, here, tail)))
-          .intoMemorySegment(dX, here, Vectors.NATIVE, tail);
+      FloatVector slope = VectorMath.geluDerivative(Vectors.load(x, here, tail));
+      Vectors.store(Vectors.load(dOut, here, tail).mul(slope), dX, here, tail);
     }
   }
 
@@ -145,16 +144,16 @@ final class ElementwiseOps {
       Vectors.store(e, out, at + c * 4L);
     }
     if (bound < width) {
-      FloatVector e = VectorMath.exp(load(x, last, tail).sub(max));
+      FloatVector e = VectorMath.exp(Vectors.load(x, last, tail).sub(max));
       sums = sums.add(e, tail);
-      e.intoMemorySegment(out, last, Vectors.NATIVE, tail);
+      Vectors.store(e, out, last, tail);
     }
     float sum = Vectors.sum(sums);
     for (int c = 0; c < bound; c += STEP) {
       Vectors.store(Vectors.load(out, at + c * 4L).div(sum), out, at + c * 4L);
     }
     if (bound < width) {
-      load(out, last, tail).div(sum).intoMemorySegment(out, last, Vectors.NATIVE, tail);
+      Vectors.store(Vectors.load(out, last, tail).div(sum), out, last, tail);
     }
   }
 
@@ -166,7 +165,7 @@ final class ElementwiseOps {
     }
     if (bound < width) {
       VectorMask<Float> tail = Vectors.F.indexInRange(bound, width);
-      most = most.lanewise(VectorOperators.MAX, load(x, at + bound * 4L, tail), tail);
+      most = most.lanewise(VectorOperators.MAX, Vectors.load(x, at + bound * 4L, tail), tail);
     }
     return most.reduceLanes(VectorOperators.MAX);
   }
@@ -209,7 +208,7 @@ final class ElementwiseOps {
       dots = Vectors.load(out, here).fma(Vectors.load(dOut, here), dots);
     }
     if (bound < width) {
-      dots = load(out, last, tail).fma(load(dOut, last, tail), dots);
+      dots = Vectors.load(out, last, tail).fma(Vectors.load(dOut, last, tail), dots);
     }
     float dot = Vectors.sum(dots);
     for (int c = 0; c < bound; c += STEP) {
@@ -217,10 +216,8 @@ final class ElementwiseOps {
       Vectors.store(Vectors.load(dOut, here).sub(dot).mul(Vectors.load(out, here)), dX, here);
     }
     if (bound < width) {
-      load(dOut, last, tail)
-          .sub(dot)
-          .mul(load(out, last, tail))
-          .intoMemorySegment(dX, last, Vectors.NATIVE, tail);
+      FloatVector dx = Vectors.load(dOut, last, tail).sub(dot).mul(Vectors.load(out, last, tail));
+      Vectors.store(dx, dX, last, tail);
     }
   }
 
@@ -315,10 +312,6 @@ final class ElementwiseOps {
           long at = task * CHUNK_BYTES;
           segment.asSlice(at, Math.min(CHUNK_BYTES, bytes - at)).fill((byte) 0);
         });
-  }
-
-  private static FloatVector load(MemorySegment segment, long at, VectorMask<Float> mask) {
-    return FloatVector.fromMemorySegment(Vectors.F, segment, at, Vectors.NATIVE, mask);
   }
 
   private static int tasks(long count, long size) {

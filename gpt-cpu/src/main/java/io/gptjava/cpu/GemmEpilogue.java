@@ -1,7 +1,6 @@
 package io.gptjava.cpu;
 
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
@@ -16,7 +15,6 @@ enum GemmEpilogue {
   /** Times the GELU's derivative at the pre-activation. */
   GELU_BACKWARD;
 
-  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
   private static final int L = Vectors.F.length();
 
   /**
@@ -129,23 +127,19 @@ enum GemmEpilogue {
       MemorySegment preActivation) {
     FloatVector v = FloatVector.fromArray(Vectors.F, row, at);
     if (add) {
-      v = v.add(load(out, offset, mask));
+      v = v.add(Vectors.load(out, offset, mask));
     }
     if (bias != null) {
-      v = v.add(load(bias, biasOffset, mask));
+      v = v.add(Vectors.load(bias, biasOffset, mask));
     }
     if (this == BIAS_GELU) {
       if (preActivation != null) {
-        v.intoMemorySegment(preActivation, offset, ORDER, mask);
+        Vectors.store(v, preActivation, offset, mask);
       }
       v = VectorMath.gelu(v);
     } else if (this == GELU_BACKWARD) {
-      v = v.mul(VectorMath.geluDerivative(load(preActivation, offset, mask)));
+      v = v.mul(VectorMath.geluDerivative(Vectors.load(preActivation, offset, mask)));
     }
-    v.intoMemorySegment(out, offset, ORDER, mask);
-  }
-
-  private static FloatVector load(MemorySegment from, long offset, VectorMask<Float> mask) {
-    return FloatVector.fromMemorySegment(Vectors.F, from, offset, ORDER, mask);
+    Vectors.store(v, out, offset, mask);
   }
 }

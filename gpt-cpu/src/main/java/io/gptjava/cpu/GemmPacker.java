@@ -3,7 +3,6 @@ package io.gptjava.cpu;
 import io.gptjava.core.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
@@ -13,7 +12,6 @@ import jdk.incubator.vector.FloatVector;
  * B, term after term. Lines beyond the matrix become zeros.
  */
 final class GemmPacker {
-  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
   private static final int L = Vectors.F.length();
 
   /**
@@ -148,8 +146,7 @@ final class GemmPacker {
       }
       for (int panel = 0; panel < whole; panel++) {
         for (int j = 0; j < GemmKernel.COLUMNS; j += L) {
-          FloatVector.fromMemorySegment(Vectors.F, b.data(), source, ORDER)
-              .intoArray(packed, target + j);
+          Vectors.load(b.data(), source).intoArray(packed, target + j);
           source += L * Float.BYTES;
         }
         target += PANEL_B;

@@ -40,7 +40,11 @@ final class HalfVectors {
    */
   static FloatVector load(MemorySegment from, long at) {
     return ((IntVector)
-            ShortVector.fromMemorySegment(S, from, at, Vectors.NATIVE)
+            ShortVector.fromMemorySegment(
+                    S,
+                    Vectors.MEMORY,
+                    Vectors.address(from, at, S.vectorByteSize()),
+                    Vectors.NATIVE)
                 .convertShape(VectorOperators.S2I, Vectors.I, 0))
         .lanewise(VectorOperators.LSHL, HALF_BITS)
         .reinterpretAsFloats();
@@ -56,7 +60,8 @@ final class HalfVectors {
         .lanewise(VectorOperators.LSHR, HALF_BITS)
         .convertShape(VectorOperators.I2S, S, 0)
         .reinterpretAsShorts()
-        .intoMemorySegment(to, at, Vectors.NATIVE);
+        .intoMemorySegment(
+            Vectors.MEMORY, Vectors.address(to, at, S.vectorByteSize()), Vectors.NATIVE);
   }
 
   /** Halves at byte {@code at} become floats at byte {@code toAt}. */

@@ -3,7 +3,6 @@ package io.gptjava.cpu;
 import io.gptjava.core.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -11,7 +10,6 @@ import jdk.incubator.vector.FloatVector;
  * product with a contiguous row of weights, read once and packed nowhere.
  */
 final class RowDots {
-  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
   private static final int L = Vectors.F.length();
 
   /** Outputs of one task. */
@@ -95,10 +93,15 @@ final class RowDots {
     int p = 0;
     for (; p <= terms - 4 * L; p += 4 * L) {
       long shift = (long) p * Float.BYTES;
-      sum0 = load(x, atX + shift).fma(load(line, atLine + shift), sum0);
-      sum1 = load(x, atX + shift + step).fma(load(line, atLine + shift + step), sum1);
-      sum2 = load(x, atX + shift + 2 * step).fma(load(line, atLine + shift + 2 * step), sum2);
-      sum3 = load(x, atX + shift + 3 * step).fma(load(line, atLine + shift + 3 * step), sum3);
+      sum0 = Vectors.load(x, atX + shift).fma(Vectors.load(line, atLine + shift), sum0);
+      sum1 =
+          Vectors.load(x, atX + shift + step).fma(Vectors.load(line, atLine + shift + step), sum1);
+      sum2 =
+          Vectors.load(x, atX + shift + 2 * step)
+              .fma(Vectors.load(line, atLine + shift + 2 * step), sum2);
+      sum3 =
+          Vectors.load(x, atX + shift + 3 * step)
+              .fma(Vectors.load(line, atLine + shift + 3 * step), sum3);
     }
     float sum = Vectors.sum(sum0.add(sum1).add(sum2.add(sum3)));
     for (; p < terms; p++) {
@@ -110,9 +113,5 @@ final class RowDots {
               sum);
     }
     return sum;
-  }
-
-  private static FloatVector load(MemorySegment from, long at) {
-    return FloatVector.fromMemorySegment(Vectors.F, from, at, ORDER);
   }
 }

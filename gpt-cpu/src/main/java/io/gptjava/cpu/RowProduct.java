@@ -3,7 +3,6 @@ package io.gptjava.cpu;
 import io.gptjava.core.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
@@ -13,7 +12,6 @@ import jdk.incubator.vector.FloatVector;
  * are added in order, so any number of threads gives the same bits.
  */
 final class RowProduct {
-  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
   private static final int L = Vectors.F.length();
 
   /** Rows of the matrix that one pass takes: as many streams as the prefetchers follow well. */
@@ -191,10 +189,10 @@ final class RowProduct {
     for (int j = 0; j < bound; j += L) {
       long w = at + (long) j * Float.BYTES;
       FloatVector sum = FloatVector.fromArray(Vectors.F, partial, to + j);
-      sum = x0.fma(FloatVector.fromMemorySegment(Vectors.F, lines, w, ORDER), sum);
-      sum = x1.fma(FloatVector.fromMemorySegment(Vectors.F, lines, w + line, ORDER), sum);
-      sum = x2.fma(FloatVector.fromMemorySegment(Vectors.F, lines, w + 2 * line, ORDER), sum);
-      sum = x3.fma(FloatVector.fromMemorySegment(Vectors.F, lines, w + 3 * line, ORDER), sum);
+      sum = x0.fma(Vectors.load(lines, w), sum);
+      sum = x1.fma(Vectors.load(lines, w + line), sum);
+      sum = x2.fma(Vectors.load(lines, w + 2 * line), sum);
+      sum = x3.fma(Vectors.load(lines, w + 3 * line), sum);
       sum.intoArray(partial, to + j);
     }
     for (int q = 0; bound < columns && q < STREAMS; q++) {

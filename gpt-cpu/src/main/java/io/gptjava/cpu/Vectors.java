@@ -5,6 +5,7 @@ import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.LongVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
@@ -27,6 +28,15 @@ final class Vectors {
   /** Byte order of tensors. */
   static final ByteOrder NATIVE = ByteOrder.nativeOrder();
 
+  /**
+   * All memory outside the heap. Vectors are loaded and stored through it, because the compiler
+   * must know what kind of segment it has before it, or it makes two calls for every vector: that
+   * costs a short loop most of its speed, and what it knows depends on which other kinds the
+   * program happened to use before.
+   */
+  @SuppressWarnings("restricted")
+  static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
   private static final int WIDTH = F.length();
   private static final VectorShuffle<Float> BY_8 = VectorShuffle.iota(F, 8 % WIDTH, 1, true);
   private static final VectorShuffle<Float> BY_4 = VectorShuffle.iota(F, 4 % WIDTH, 1, true);
@@ -37,12 +47,40 @@ final class Vectors {
 
   /** Loads a vector of floats at a byte offset. */
   static FloatVector load(MemorySegment segment, long byteOffset) {
-    return FloatVector.fromMemorySegment(F, segment, byteOffset, NATIVE);
+    long address = address(segment, byteOffset, F.vectorByteSize());
+    return FloatVector.fromMemorySegment(F, MEMORY, address, NATIVE);
   }
 
   /** Stores a vector of floats at a byte offset. */
   static void store(FloatVector vector, MemorySegment segment, long byteOffset) {
-    vector.intoMemorySegment(segment, byteOffset, NATIVE);
+    long address = address(segment, byteOffset, F.vectorByteSize());
+    vector.intoMemorySegment(MEMORY, address, NATIVE);
+  }
+
+  /** Loads the lanes of a mask, which are the first ones, at a byte offset; the rest are zero. */
+  static FloatVector load(MemorySegment segment, long byteOffset, VectorMask<Float> mask) {
+    long address = address(segment, byteOffset, 0);
+    assert address == address(segment, byteOffset, (long) mask.trueCount() * Float.BYTES);
+    return FloatVector.fromMemorySegment(F, MEMORY, address, NATIVE, mask);
+  }
+
+  /** Stores the lanes of a mask, which are the first ones, at a byte offset. */
+  static void store(
+      FloatVector vector, MemorySegment segment, long byteOffset, VectorMask<Float> mask) {
+    long address = address(segment, byteOffset, 0);
+    assert address == address(segment, byteOffset, (long) mask.trueCount() * Float.BYTES);
+    vector.intoMemorySegment(MEMORY, address, NATIVE, mask);
+  }
+
+  /**
+   * Where bytes of a tensor lie in {@link #MEMORY}. With assertions, which tests enable, it checks
+   * that they are the tensor's.
+   */
+  static long address(MemorySegment segment, long byteOffset, long bytes) {
+    assert segment.isNative() && segment.scope().isAlive() : segment;
+    assert byteOffset >= 0 && bytes <= segment.byteSize() - byteOffset
+        : "%d bytes at %d of %s".formatted(bytes, byteOffset, segment);
+    return segment.address() + byteOffset;
   }
 
   /**

@@ -29,7 +29,7 @@ public final class Trainer implements AutoCloseable {
   private final StepRunner steps;
   private final Watcher watcher;
   private final Safety safety;
-  private final RunReport report;
+  private final TrainingReporter report;
   private final int stepsAhead;
   private final Deque<IssuedStep> issued = new ArrayDeque<>();
   private TrainerState state;
@@ -102,7 +102,7 @@ public final class Trainer implements AutoCloseable {
     NonFiniteFinder nonFinite = new NonFiniteFinder(backend, setup.model);
     safety =
         new Safety(config.keep().onNan(), guard, lossScaler, nonFinite, steps, watcher, this::emit);
-    report = new RunReport(setup, length, this::emit);
+    report = new TrainingReporter(setup, length, this::emit);
     stepsAhead = backend.asynchronous() && !guard.beforeUpdate() ? 1 : 0;
     control.restoreUpdates(state.updates());
     control.haltAfterSkip(true);

@@ -21,6 +21,7 @@ final class Watcher implements AutoCloseable {
   private final Evaluator evaluator;
   private final Decoder decoder;
   private final TrainingListener listener;
+  private final boolean keepsBest; // since a run that stops early is wanted for its best weights
   private double validationLoss;
   private long validatedStep = -1;
   private long savedStep;
@@ -34,6 +35,7 @@ final class Watcher implements AutoCloseable {
     evaluator = new Evaluator(setup.model(), setup.backend().stepControl());
     decoder = new Decoder(setup.backend(), config.model(), setup.model().weights());
     this.listener = listener;
+    keepsBest = config.keep().stopAfterNoImprovement() > 0;
     validationLoss = setup.validationLoss();
     savedStep = setup.state().step();
   }
@@ -75,7 +77,7 @@ final class Watcher implements AutoCloseable {
     if (due.sample) {
       sample(watched);
     }
-    if (due.save) {
+    if (due.save || keepsBest && watched.bestStep() == watched.step()) {
       save(watched);
     }
     if (watched.atEpochEnd()) {

@@ -3,6 +3,7 @@ package io.gptjava.train;
 import io.gptjava.core.OptimizerState;
 import io.gptjava.core.Tensor;
 import io.gptjava.train.model.GptModel;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -51,7 +52,7 @@ final class MemoryCheckpointer implements Checkpointer {
   @Override
   public Optional<Restored> restore() {
     for (int i = 0; i < values.size(); i++) {
-      tensors().get(i).segment().copyFrom(java.lang.foreign.MemorySegment.ofArray(values.get(i)));
+      tensors().get(i).segment().copyFrom(MemorySegment.ofArray(values.get(i)));
     }
     model.mastersChanged();
     return Optional.of(new Restored(state, validationLoss));

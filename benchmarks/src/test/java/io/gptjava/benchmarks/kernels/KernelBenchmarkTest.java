@@ -17,6 +17,7 @@ import io.gptjava.core.DType;
 import io.gptjava.core.GptConfig;
 import io.gptjava.core.reference.ReferenceBackend;
 import io.gptjava.train.model.GptModel;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -133,12 +134,12 @@ final class KernelBenchmarkTest {
       assertEquals(4, operands.sets(250, () -> "").size());
       assertEquals(1, operands.sets(4000, () -> "").size());
       var weights = operands.weights(DType.F32, 3, 5);
-      float[] values = weights.segment().toArray(java.lang.foreign.ValueLayout.JAVA_FLOAT);
+      float[] values = weights.segment().toArray(ValueLayout.JAVA_FLOAT);
       for (float value : values) {
         assertTrue(value != 0 && Math.abs(value) <= 0.04f);
       }
       var halves = operands.activations(DType.F16, 9).segment();
-      for (short half : halves.toArray(java.lang.foreign.ValueLayout.JAVA_SHORT)) {
+      for (short half : halves.toArray(ValueLayout.JAVA_SHORT)) {
         assertTrue(half != 0 && Math.abs(Float.float16ToFloat(half)) <= 1);
       }
       assertThrows(IllegalArgumentException.class, () -> operands.activations(DType.I32, 2));

@@ -11,6 +11,7 @@ import io.gptjava.train.generate.StopStrings;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -115,8 +116,7 @@ record Continuation(
     for (int i = 0; i < values.size(); i++) {
       int token = tokens[tokens.length - added + i];
       String shown = encoder.decode(token).replace("\n", "\\n");
-      lines.add(
-          String.format(java.util.Locale.ROOT, "%8.4f  %5d  '%s'", values.get(i), token, shown));
+      lines.add(String.format(Locale.ROOT, "%8.4f  %5d  '%s'", values.get(i), token, shown));
     }
     return lines;
   }

@@ -15,6 +15,7 @@ import static io.gptjava.cli.config.SettingType.TEXT;
 
 import io.gptjava.cli.config.Setting.Group;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -181,10 +182,11 @@ public final class Settings {
     t.add(
         "stop-after-no-improvement",
         COUNT,
-        "Evaluations without a better validation loss before stopping. 0: never.");
+        "Evaluations without a better validation loss before stopping; each better one is saved."
+            + " 0: never.");
     t.group = Group.PRESET_ONLY;
     t.choice("initialization", List.of("gpt2", "pytorch"), "How weights begin.");
-    return java.util.Collections.unmodifiableMap(t.settings);
+    return Collections.unmodifiableMap(t.settings);
   }
 
   /** The settings that have a flag. */

@@ -3,6 +3,7 @@ package io.gptjava.cli.console;
 import io.gptjava.train.TrainingEvent;
 import io.gptjava.train.TrainingListener;
 import java.io.PrintStream;
+import java.util.Optional;
 import java.util.function.Function;
 
 /** Chooses how a run appears on the console. */
@@ -51,7 +52,7 @@ public final class Consoles {
    * @param encode the line of an event; empty to leave it out
    */
   public static TrainingListener json(
-      PrintStream out, Function<TrainingEvent, java.util.Optional<String>> encode) {
+      PrintStream out, Function<TrainingEvent, Optional<String>> encode) {
     return event -> {
       encode.apply(event).ifPresent(out::println);
       out.flush();

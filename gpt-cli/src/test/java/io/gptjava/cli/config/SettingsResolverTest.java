@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -146,7 +147,7 @@ final class SettingsResolverTest {
   void pathsFromTheEnvironmentSplitAtTheSystemsSeparator() {
     ResolvedSettings settings =
         SettingsResolver.resolve(
-            flags(), Optional.empty(), Map.of("GPT_DATA", "a" + java.io.File.pathSeparator + "b"));
+            flags(), Optional.empty(), Map.of("GPT_DATA", "a" + File.pathSeparator + "b"));
     assertEquals(List.of(Path.of("a"), Path.of("b")), settings.paths("data"));
   }
 

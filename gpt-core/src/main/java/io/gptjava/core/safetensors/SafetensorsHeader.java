@@ -1,5 +1,6 @@
 package io.gptjava.core.safetensors;
 
+import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonFactoryBuilder;
 import com.fasterxml.jackson.core.JsonParser;
@@ -203,9 +204,7 @@ record SafetensorsHeader(
 
   private static String firstLine(IOException e) {
     String message =
-        e instanceof com.fasterxml.jackson.core.JacksonException jackson
-            ? jackson.getOriginalMessage()
-            : e.getMessage();
+        e instanceof JacksonException jackson ? jackson.getOriginalMessage() : e.getMessage();
     String line = String.valueOf(message).lines().findFirst().orElse("");
     return line.length() > 160 ? line.substring(0, 160) + "…" : line;
   }

@@ -1,5 +1,7 @@
 package io.gptjava.core.tokenizer;
 
+import java.util.Arrays;
+
 /**
  * The ids of short ASCII words that are tokens themselves, so that merging can be spared: merging
  * the bytes of a token gives that token. Open addressing; immutable once built.
@@ -19,7 +21,7 @@ final class WordTable {
 
   /** Collects the tokens that are ASCII and short enough. */
   WordTable(byte[][] tokens) {
-    java.util.Arrays.fill(values, NONE);
+    Arrays.fill(values, NONE);
     for (int id = 0; id < tokens.length; id++) {
       byte[] token = tokens[id];
       if (token.length <= LONGEST && isAscii(token)) {

@@ -19,6 +19,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -210,7 +211,7 @@ class SafetensorsTest {
     byte[] whole = Files.readAllBytes(path);
     Path cut = folder.resolve("cut");
     for (int length = 0; length < whole.length; length++) {
-      Files.write(cut, java.util.Arrays.copyOf(whole, length));
+      Files.write(cut, Arrays.copyOf(whole, length));
       String needed =
           length < 8 ? "needs 8 bytes" : length < whole.length - 400 ? "need " : "" + whole.length;
       GptException e = expect("is truncated", () -> SafetensorsFile.open(cut).close());

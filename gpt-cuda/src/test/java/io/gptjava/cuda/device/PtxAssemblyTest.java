@@ -11,8 +11,11 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** Every kernel assembles for the GPUs it is built for, by a compiler whose newest PTX is 8.0. */
+@Execution(ExecutionMode.CONCURRENT)
 final class PtxAssemblyTest {
   @TempDir private Path folder;
 

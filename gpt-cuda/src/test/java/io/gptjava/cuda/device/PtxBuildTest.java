@@ -7,10 +7,13 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The committed PTX is what the sources give, by {@code kernels/build-ptx.sh}. */
+@Execution(ExecutionMode.CONCURRENT)
 final class PtxBuildTest {
   private static final Path SCRIPT = Path.of("..", "kernels", "build-ptx.sh");
   private static final int CANNOT_CHECK = 77;

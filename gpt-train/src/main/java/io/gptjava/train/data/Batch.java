@@ -1,6 +1,7 @@
 package io.gptjava.train.data;
 
 import io.gptjava.core.Ops;
+import java.util.Arrays;
 
 /**
  * One micro-batch, reused from step to step. A batch with fewer samples keeps its shape: the
@@ -79,8 +80,8 @@ public final class Batch {
   /** Sets the number of real samples and blanks the rows after them. */
   public void samples(int newSamples) {
     samples = newSamples;
-    java.util.Arrays.fill(tokens, newSamples * sequence, tokens.length, 0);
-    java.util.Arrays.fill(targets, newSamples * sequence, targets.length, Ops.IGNORED_TARGET);
+    Arrays.fill(tokens, newSamples * sequence, tokens.length, 0);
+    Arrays.fill(targets, newSamples * sequence, targets.length, Ops.IGNORED_TARGET);
   }
 
   /** Number of targets that count. */

@@ -20,12 +20,10 @@ public final class DocumentLoader implements BatchSource {
   private final int separator;
   private final int sequence;
   private final int batchSize;
-  private final boolean shuffle;
-  private final long seed;
   private final long[] begins; // of each document, and one past the end of the data
   private final long[] ends;
   private final int batches;
-  private volatile EpochOrder order;
+  private final EpochOrders orders; // null if not shuffled
 
   /**
    * A loader; it reads all tokens once.
@@ -48,8 +46,6 @@ public final class DocumentLoader implements BatchSource {
     this.separator = separator;
     this.sequence = sequence;
     this.batchSize = batchSize;
-    this.shuffle = shuffle;
-    this.seed = seed;
     long[] found = new long[1 << 10];
     int count = 0;
     int[] chunk = new int[CHUNK];
@@ -78,6 +74,7 @@ public final class DocumentLoader implements BatchSource {
       begins[i] = found[2 * i];
       ends[i] = found[2 * i + 1];
     }
+    orders = shuffle ? new EpochOrders(seed, count) : null;
     batches = dropLast ? count / batchSize : Math.ceilDiv(count, batchSize);
     if (batches == 0) {
       throw new GptException(
@@ -147,7 +144,7 @@ public final class DocumentLoader implements BatchSource {
     }
     int first = index * batchSize;
     int[] chosen = new int[Math.min(batchSize, begins.length - first)];
-    EpochOrder permutation = shuffle ? order(epoch) : null;
+    EpochOrder permutation = orders == null ? null : orders.of(epoch);
     for (int i = 0; i < chosen.length; i++) {
       chosen[i] = permutation == null ? first + i : (int) permutation.at(first + i);
     }
@@ -159,14 +156,5 @@ public final class DocumentLoader implements BatchSource {
     return Arrays.stream(documents(epoch, index))
         .mapToObj(d -> new BatchName.Sample(d, tokens.place(begins[d], ends[d])))
         .toList();
-  }
-
-  private EpochOrder order(int epoch) {
-    EpochOrder current = order;
-    if (current == null || current.epoch() != epoch) {
-      current = new EpochOrder(seed, epoch, begins.length);
-      order = current;
-    }
-    return current;
   }
 }

@@ -16,14 +16,12 @@ public final class WindowLoader implements BatchSource {
   private final int sequence;
   private final int stride;
   private final int batchSize;
-  private final boolean shuffle;
-  private final long seed;
   private final long windows;
   private final int separator;
   private final long[] partBegins; // of mixed data sets, in tokens; null for one
   private final WindowMixture mixture; // likewise
   private final int batches;
-  private volatile EpochOrder order;
+  private final EpochOrders orders; // null if not shuffled here
 
   /** Documents are not kept apart. */
   static final int NO_SEPARATOR = -1;
@@ -80,8 +78,6 @@ public final class WindowLoader implements BatchSource {
     this.sequence = positive("--sequence-length", sequence);
     this.stride = positive("--stride", stride);
     this.batchSize = positive("--batch-size", batchSize);
-    this.shuffle = shuffle;
-    this.seed = seed;
     this.separator = separator;
     if (parts.isEmpty()) {
       partBegins = null;
@@ -108,6 +104,7 @@ public final class WindowLoader implements BatchSource {
       mixture = new WindowMixture(counts, weights, seed);
       windows = mixture.size();
     }
+    orders = shuffle && mixture == null ? new EpochOrders(seed, windows) : null;
     long count = dropLast ? windows / batchSize : (windows + batchSize - 1) / batchSize;
     if (count > Integer.MAX_VALUE) {
       throw new GptException(
@@ -189,7 +186,7 @@ public final class WindowLoader implements BatchSource {
   private long[] numbers(int epoch, int index) {
     long first = (long) index * batchSize;
     long[] numbers = new long[(int) Math.min(batchSize, windows - first)];
-    EpochOrder permutation = shuffle && mixture == null ? order(epoch) : null;
+    EpochOrder permutation = orders == null ? null : orders.of(epoch);
     for (int sample = 0; sample < numbers.length; sample++) {
       long place = first + sample;
       numbers[sample] = permutation == null ? place : permutation.at(place);
@@ -215,14 +212,5 @@ public final class WindowLoader implements BatchSource {
     System.arraycopy(inputs, at + 1, targets, at, sequence - 1);
     tokens.copy(from + sequence, targets, at + sequence - 1, 1);
     assert targets[at + sequence - 1] != Ops.IGNORED_TARGET;
-  }
-
-  private EpochOrder order(int epoch) {
-    EpochOrder current = order;
-    if (current == null || current.epoch() != epoch) {
-      current = new EpochOrder(seed, epoch, windows);
-      order = current;
-    }
-    return current;
   }
 }

@@ -12,7 +12,7 @@ final class WindowMixture {
   private final long[] windows; // of each data set
   private final long[] shareEnds; // places of an epoch, summed up
   private final long seed;
-  private volatile EpochOrder places;
+  private final EpochOrders places;
 
   /**
    * A mixture.
@@ -31,6 +31,7 @@ final class WindowMixture {
       weight += weights[i];
       shareEnds[i] = i + 1 == windows.length ? total : Math.round(weight / sum * total);
     }
+    places = new EpochOrders(seed, total);
   }
 
   /** Number of windows in an epoch. */
@@ -49,7 +50,7 @@ final class WindowMixture {
    * @param at receives the data set and the window's number in it
    */
   void at(int epoch, long place, long[] at) {
-    long slot = places(epoch).at(place);
+    long slot = places.of(epoch).at(place);
     int part = 0;
     while (slot >= shareEnds[part]) {
       part++;
@@ -66,14 +67,5 @@ final class WindowMixture {
   /** A key of its own for each data set. */
   private long seed(int part) {
     return seed ^ (part + 1) * 0x9E3779B97F4A7C15L;
-  }
-
-  private EpochOrder places(int epoch) {
-    EpochOrder current = places;
-    if (current == null || current.epoch() != epoch) {
-      current = new EpochOrder(seed, epoch, size());
-      places = current;
-    }
-    return current;
   }
 }

@@ -6,7 +6,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.zip.CRC32C;
 
 /**
  * A sorted table of keys and values in the format of LevelDB, which TensorFlow keeps the list of a
@@ -37,8 +36,6 @@ final class SortedTable {
   /** GPT-2 XL has 580 tensors. */
   private static final int MOST_ENTRIES = 100_000;
 
-  private static final int MASK_DELTA = 0xa282ead8;
-
   private final byte[] bytes;
   private int end; // of the blocks read so far
 
@@ -53,11 +50,6 @@ final class SortedTable {
    */
   static Map<String, ByteBuffer> read(byte[] bytes) throws MalformedFile {
     return new SortedTable(bytes).entries();
-  }
-
-  /** The checksum as TensorFlow stores it: rotated and shifted. */
-  static int masked(CRC32C crc) {
-    return Integer.rotateRight((int) crc.getValue(), 15) + MASK_DELTA;
   }
 
   private Map<String, ByteBuffer> entries() throws MalformedFile {
@@ -97,10 +89,8 @@ final class SortedTable {
     }
     int at = (int) offset;
     int length = (int) size;
-    CRC32C crc = new CRC32C();
-    crc.update(bytes, at, length + 1);
     int stored = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getInt(at + length + 1);
-    if (masked(crc) != stored) {
+    if (MaskedCrc.of(bytes, at, length + 1) != stored) {
       throw new MalformedFile("the checksum of the block at %d is wrong".formatted(at));
     }
     end = at + length + TRAILER;

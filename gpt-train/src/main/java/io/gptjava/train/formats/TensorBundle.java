@@ -290,7 +290,7 @@ final class TensorBundle implements AutoCloseable {
     for (long at = 0; at < entry.size(); at += block) {
       crc.update(source.asSlice(at, Math.min(block, entry.size() - at)).asByteBuffer());
     }
-    if (SortedTable.masked(crc) != entry.crc()) {
+    if (MaskedCrc.of(crc) != entry.crc()) {
       throw ModelFiles.failure(
           shardPaths.get((int) entry.shard()),
           "the checksum of tensor %s is wrong; copy the file again".formatted(entry.name()));

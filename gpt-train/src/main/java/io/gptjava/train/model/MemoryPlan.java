@@ -7,6 +7,7 @@ import io.gptjava.core.Tensor;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -98,7 +99,7 @@ public final class MemoryPlan {
 
   /** The name of a role as people read it. */
   public static String name(Role role) {
-    return role.name().toLowerCase(java.util.Locale.ROOT);
+    return role.name().toLowerCase(Locale.ROOT);
   }
 
   /** The tensors of a plan. */

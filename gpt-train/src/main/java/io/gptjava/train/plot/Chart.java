@@ -4,6 +4,7 @@ import de.rototor.pdfbox.graphics2d.PdfBoxGraphics2D;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
 import io.gptjava.train.run.DurableFiles;
+import java.awt.Dimension;
 import java.awt.geom.Rectangle2D;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -113,7 +114,7 @@ public final class Chart {
     context.setComment("gpt-java");
     context.setPrecision(3);
     SVGGraphics2D graphics = new SVGGraphics2D(context, false);
-    graphics.setSVGCanvasSize(new java.awt.Dimension(WIDTH, HEIGHT));
+    graphics.setSVGCanvasSize(new Dimension(WIDTH, HEIGHT));
     chart.draw(graphics, area());
     StringWriter text = new StringWriter();
     graphics.stream(text, true);

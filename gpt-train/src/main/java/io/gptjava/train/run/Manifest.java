@@ -1,5 +1,6 @@
 package io.gptjava.train.run;
 
+import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -72,7 +73,7 @@ record Manifest(List<Entry> files) {
     JsonNode node;
     try {
       node = Json.MAPPER.readTree(Files.readAllBytes(folder.resolve(FILE)));
-    } catch (com.fasterxml.jackson.core.JacksonException e) {
+    } catch (JacksonException e) {
       throw new Malformed("it is not JSON");
     }
     if (node.path("version").asInt() != VERSION) {

@@ -1,5 +1,6 @@
 package io.gptjava.train.run;
 
+import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
@@ -257,7 +258,7 @@ public final class RunFolder implements AutoCloseable {
             Failure.CHECKPOINT, "%s is damaged: it is not a JSON object".formatted(file));
       }
       return node;
-    } catch (com.fasterxml.jackson.core.JacksonException e) {
+    } catch (JacksonException e) {
       throw new GptException(
           Failure.CHECKPOINT, "%s is damaged: %s".formatted(file, Json.reason(e)), e);
     } catch (IOException e) {

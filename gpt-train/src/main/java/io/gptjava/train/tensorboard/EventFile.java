@@ -1,5 +1,6 @@
 package io.gptjava.train.tensorboard;
 
+import io.gptjava.train.formats.MaskedCrc;
 import java.io.BufferedInputStream;
 import java.io.Closeable;
 import java.io.DataInputStream;
@@ -13,12 +14,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.function.Predicate;
-import java.util.zip.CRC32C;
 
 /**
  * A file of records in TensorFlow's TFRecord framing, little-endian: length as 64 bits, its masked
  * CRC-32C, the bytes, their masked CRC-32C. Each record reaches the operating system in one write.
- * Source: {@code tensorflow/core/lib/io/record_writer.h} and {@code lib/hash/crc32c.h}.
+ * Source: {@code tensorflow/core/lib/io/record_writer.h}.
  */
 final class EventFile implements Closeable {
   private static final int HEADER = Long.BYTES + Integer.BYTES;
@@ -40,9 +40,9 @@ final class EventFile implements Closeable {
   void append(byte[] record) throws IOException {
     ByteBuffer bytes = littleEndian(HEADER + record.length + Integer.BYTES);
     bytes.putLong(record.length);
-    bytes.putInt(maskedCrc(bytes.array(), Long.BYTES));
+    bytes.putInt(MaskedCrc.of(bytes.array(), 0, Long.BYTES));
     bytes.put(record);
-    bytes.putInt(maskedCrc(record, record.length));
+    bytes.putInt(MaskedCrc.of(record, 0, record.length));
     bytes.flip();
     while (bytes.hasRemaining()) {
       channel.write(bytes);
@@ -89,23 +89,19 @@ final class EventFile implements Closeable {
       byte[] header = new byte[Long.BYTES];
       in.readFully(header);
       long length = littleEndian(header).getLong();
-      if (Integer.reverseBytes(in.readInt()) != maskedCrc(header, header.length)
+      if (Integer.reverseBytes(in.readInt()) != MaskedCrc.of(header, 0, header.length)
           || length < 0
           || length > Math.min(left, LONGEST)) {
         return null;
       }
       byte[] record = new byte[(int) length];
       in.readFully(record);
-      return Integer.reverseBytes(in.readInt()) == maskedCrc(record, record.length) ? record : null;
+      return Integer.reverseBytes(in.readInt()) == MaskedCrc.of(record, 0, record.length)
+          ? record
+          : null;
     } catch (EOFException _) {
       return null;
     }
-  }
-
-  private static int maskedCrc(byte[] bytes, int length) {
-    CRC32C crc = new CRC32C();
-    crc.update(bytes, 0, length);
-    return Integer.rotateRight((int) crc.getValue(), 15) + 0xa282ead8;
   }
 
   private static ByteBuffer littleEndian(int size) {

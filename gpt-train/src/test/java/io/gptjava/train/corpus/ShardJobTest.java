@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.github.luben.zstd.Zstd;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
 import io.gptjava.core.tokenizer.Gpt2Tokenizer;
@@ -15,10 +17,13 @@ import io.gptjava.train.data.TokenFile;
 import io.gptjava.train.data.TokenSource;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.text.Normalizer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -163,9 +168,9 @@ class ShardJobTest {
     run(settings("tokens", 20_000, 30_000, 1, 2, one, two), () -> false);
     int[] validation = read("tokens", "val");
     assertEquals(30_000, validation.length);
-    assertArrayEquals(java.util.Arrays.copyOf(expected, 30_000), validation);
+    assertArrayEquals(Arrays.copyOf(expected, 30_000), validation);
     assertArrayEquals(
-        java.util.Arrays.copyOfRange(expected, 30_000, expected.length), read("tokens", "train"));
+        Arrays.copyOfRange(expected, 30_000, expected.length), read("tokens", "train"));
 
     TextCorpus corpus = TextCorpus.open(List.of(one, two));
     // The second ratio would cut the marker between the two texts in two.
@@ -221,8 +226,7 @@ class ShardJobTest {
   private static void tamper(Path out) throws IOException {
     for (Path file : list(out).values()) {
       if (file.getFileName().toString().startsWith(".tmp-")) {
-        try (OutputStream more =
-            Files.newOutputStream(file, java.nio.file.StandardOpenOption.APPEND)) {
+        try (OutputStream more = Files.newOutputStream(file, StandardOpenOption.APPEND)) {
           more.write(new byte[7]);
         }
         Path whole = file.resolveSibling(file.getFileName().toString().substring(5));
@@ -232,11 +236,7 @@ class ShardJobTest {
   }
 
   private static String json(String document) {
-    return new com.fasterxml.jackson.databind.ObjectMapper()
-            .createObjectNode()
-            .put("id", 7)
-            .put("text", document)
-        + "\n";
+    return new ObjectMapper().createObjectNode().put("id", 7).put("text", document) + "\n";
   }
 
   @Test
@@ -245,10 +245,10 @@ class ShardJobTest {
     Path plain = write("a.jsonl", lines);
     Path zipped = folder.resolve("a.jsonl.gz");
     try (OutputStream out = new GZIPOutputStream(Files.newOutputStream(zipped))) {
-      out.write(lines.getBytes(java.nio.charset.StandardCharsets.UTF_8));
+      out.write(lines.getBytes(StandardCharsets.UTF_8));
     }
     Path zstd = folder.resolve("A.NDJSON.ZST");
-    Files.write(zstd, com.github.luben.zstd.Zstd.compress(Files.readAllBytes(plain)));
+    Files.write(zstd, Zstd.compress(Files.readAllBytes(plain)));
     int[] expected =
         TOKENIZER.encode("First.\r\nLine<|endoftext|><|endoftext|>Third \u00e9\ud83d\ude42");
     int i = 0;
@@ -311,9 +311,7 @@ class ShardJobTest {
     for (int i = 0; i < 60; i++) {
       byte[] bytes = good.clone();
       bytes[random.nextInt(bytes.length)] = (byte) random.nextInt(256);
-      Files.write(
-          journal,
-          i % 3 == 0 ? java.util.Arrays.copyOf(bytes, random.nextInt(bytes.length)) : bytes);
+      Files.write(journal, i % 3 == 0 ? Arrays.copyOf(bytes, random.nextInt(bytes.length)) : bytes);
       try {
         TokenizeJournal.read(settings.out());
       } catch (GptException e) {

@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -49,7 +51,7 @@ class ShardMutationTest {
     Path path = folder.resolve("llama.bin");
     TokenFile.write(path, TokenBuffer.of(1, 2));
     byte[] bytes = Files.readAllBytes(path);
-    java.nio.ByteBuffer.wrap(bytes).order(java.nio.ByteOrder.LITTLE_ENDIAN).putInt(0, 20240801);
+    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putInt(0, 20240801);
     Files.write(path, bytes);
     Errors.expect(Failure.DATA, () -> TokenFile.open(path, 50257).close(), "llama.bin", "Llama 3");
     // nanoGPT's have no header.

@@ -21,6 +21,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -93,7 +94,7 @@ class ChoiceTest {
   void changedFilesAreReadOrRefused() throws IOException {
     Random random = new Random(8);
     ByteArrayOutputStream lines = new ByteArrayOutputStream();
-    lines.write(LINE.formatted("1").getBytes(java.nio.charset.StandardCharsets.UTF_8));
+    lines.write(LINE.formatted("1").getBytes(StandardCharsets.UTF_8));
     for (String name : List.of("a.bin", "a.jsonl")) {
       byte[] good = name.endsWith("bin") ? binary() : lines.toByteArray();
       int refused = 0;

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.gptjava.core.Ops;
 import io.gptjava.train.data.Batch;
 import io.gptjava.train.data.TokenBuffer;
+import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -42,7 +43,7 @@ class SlidingWindowsTest {
       }
     }
     int[] expected = new int[n];
-    java.util.Arrays.fill(expected, 1, n, 1);
+    Arrays.fill(expected, 1, n, 1);
     assertArrayEquals(expected, counts, what);
   }
 }

@@ -127,7 +127,7 @@ class CpuBf16GradientTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {0, 20})
+  @ValueSource(ints = {0, 50})
   void noFurtherFromFp32ThanTheReference(int steps) {
     BackendOptions options = BackendOptions.DEFAULT.withCache(Path.of("target", "cache"));
     try (Backend cpu = Backends.open("cpu", options.withThreads(2));

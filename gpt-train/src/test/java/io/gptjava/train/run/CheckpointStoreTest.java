@@ -20,11 +20,13 @@ import io.gptjava.train.TrainerState;
 import io.gptjava.train.data.DataSpan;
 import io.gptjava.train.model.ParameterLayout;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -162,8 +164,8 @@ class CheckpointStoreTest {
     }
   }
 
-  private static java.lang.foreign.MemorySegment zeros(int bytes) {
-    return java.lang.foreign.MemorySegment.ofArray(new byte[bytes]);
+  private static MemorySegment zeros(int bytes) {
+    return MemorySegment.ofArray(new byte[bytes]);
   }
 
   @Test
@@ -224,7 +226,7 @@ class CheckpointStoreTest {
   @Test
   void aFlippedBitAnywhereIsFound() throws IOException {
     Path folder = save(40);
-    java.util.Random random = new java.util.Random(11);
+    Random random = new Random(11);
     for (String name : names(folder)) {
       for (int trial = 0; trial < 20; trial++) {
         byte[] bytes = Files.readAllBytes(folder.resolve(name));

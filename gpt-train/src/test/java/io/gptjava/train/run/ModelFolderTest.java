@@ -26,6 +26,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -75,7 +76,7 @@ class ModelFolderTest {
     }
   }
 
-  private void editConfig(java.util.function.Consumer<ObjectNode> edit) throws IOException {
+  private void editConfig(Consumer<ObjectNode> edit) throws IOException {
     Path file = folder.resolve("config.json");
     ObjectNode node = (ObjectNode) JSON.readTree(file.toFile());
     edit.accept(node);

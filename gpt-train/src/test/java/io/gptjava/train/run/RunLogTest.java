@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -200,7 +201,7 @@ class RunLogTest {
         "{\"event\":\"sample\",\"step\":20,\"epoch\":3,\"text\":\"萧",
         StandardOpenOption.APPEND);
     byte[] torn = Files.readAllBytes(run.resolve("metrics.jsonl"));
-    Files.write(run.resolve("metrics.jsonl"), java.util.Arrays.copyOf(torn, torn.length - 1));
+    Files.write(run.resolve("metrics.jsonl"), Arrays.copyOf(torn, torn.length - 1));
     assertEquals(20, RunHistory.read(run).steps().size(), "a torn line does not hide the others");
 
     List<String> expected = new ArrayList<>(lines(14));

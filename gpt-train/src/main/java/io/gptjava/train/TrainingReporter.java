@@ -9,7 +9,7 @@ import io.gptjava.train.model.GptModel;
 import java.util.Optional;
 
 /** Tells how a run begins, goes and ends, with the figures that belong there. */
-final class RunReport {
+final class TrainingReporter {
   /** Steps from one reading of the device to the next. */
   private static final int READINGS_EVERY = 10;
 
@@ -30,7 +30,7 @@ final class RunReport {
   private long lastDone;
   private double lastLoss = Double.NaN;
 
-  RunReport(Trainer.Setup setup, RunLength length, TrainingListener listener) {
+  TrainingReporter(Trainer.Setup setup, RunLength length, TrainingListener listener) {
     backend = setup.backend();
     model = setup.model();
     config = setup.config();
