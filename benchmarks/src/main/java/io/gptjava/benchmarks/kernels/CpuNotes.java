@@ -17,8 +17,8 @@ final class CpuNotes {
 
   /** How bf16 ops are made. */
   private static final String WIDENED =
-      "computes in fp32: rows become floats in the cache and are rounded back, which costs more than"
-          + " the bytes that bf16 saves";
+      "computes in fp32: rows become floats in the cache and are rounded back, which uses up what the"
+          + " fewer bytes save";
 
   private CpuNotes() {}
 

@@ -77,28 +77,30 @@ final class KernelSampler {
 
   /**
    * Seconds that an op takes to be timed: until it is warm, the batches that find their length (the
-   * last of which is as long as all before), those until its times settle, and those that count.
+   * last of which, made twice, is as long as all before), those until its times settle, and those
+   * that count.
    *
    * @param call seconds of one call
    */
   static double seconds(KernelBenchmark.Settings settings, double call) {
     double warm = Math.max(call, settings.warmupMilliseconds() * 1e-3);
     double batch = Math.clamp(settings.sampleMilliseconds() * 1e-3, call, MOST_REPETITIONS * call);
-    return warm + (2 + MOST_WARMUPS + settings.samples()) * batch;
+    return warm + (3 + MOST_WARMUPS + settings.samples()) * batch;
   }
 
   private int repetitions(IntConsumer run) {
     int repetitions = 1;
     while (repetitions < MOST_REPETITIONS) {
       int count = repetitions;
-      double ms =
-          timer.milliseconds(
-              () -> {
-                for (int i = 0; i < count; i++) {
-                  run.accept(i);
-                }
-              });
-      if (ms >= sampleMilliseconds) {
+      Runnable batch =
+          () -> {
+            for (int i = 0; i < count; i++) {
+              run.accept(i);
+            }
+          };
+      // Twice: a pause in one of them must not end the search at a batch that is too short.
+      if (timer.milliseconds(batch) >= sampleMilliseconds
+          && timer.milliseconds(batch) >= sampleMilliseconds) {
         break;
       }
       repetitions *= 2;

@@ -8,6 +8,7 @@ import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.config.ResolvedSettings;
 import io.gptjava.cli.config.TrainConfigs;
 import io.gptjava.cli.model.Models;
+import io.gptjava.cli.run.SystemMemory;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.run.BuildCommit;
 import java.util.List;
@@ -94,7 +95,12 @@ public final class BenchAttentionCommand implements Callable<Integer> {
             lengths,
             tokens,
             each ->
-                KernelBenchmark.run(choice::open, each, GptVersion.number(), BuildCommit.read()));
+                KernelBenchmark.run(
+                    choice::open,
+                    each,
+                    SystemMemory::availableBytes,
+                    GptVersion.number(),
+                    BuildCommit.read()));
     if (measuring.json()) {
       context.out().println(sweep.json());
     } else {
