@@ -2,6 +2,8 @@ package io.gptjava.benchmarks.kernels;
 
 import io.gptjava.benchmarks.Timing;
 import io.gptjava.core.Backend;
+import java.lang.management.CompilationMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntConsumer;
@@ -15,6 +17,12 @@ final class KernelSampler {
   private static final int MOST_REPETITIONS = 256;
   private static final int MOST_WARMUPS = 10;
 
+  /** Halves of the time to warm up, at most. */
+  private static final int MOST_ROUNDS = 12;
+
+  /** Share of the time during which a JVM that has settled compiles at most. */
+  private static final double COMPILING = 0.1;
+
   private final Backend backend;
   private final OpTimer timer;
   private final int samples;
@@ -26,7 +34,8 @@ final class KernelSampler {
    *
    * @param samples timed batches
    * @param sampleMilliseconds what a batch should take at least
-   * @param warmupMilliseconds what calls before the first batch take together at least
+   * @param warmupMilliseconds what calls before the first batch take together at least; 0 for one
+   *     call
    */
   KernelSampler(
       Backend backend,
@@ -51,11 +60,7 @@ final class KernelSampler {
 
   /** Times a call; {@code run} gets 0, 1, 2, … to choose its operands by. */
   Sample sample(IntConsumer run) {
-    double warmedUp = 0;
-    for (int call = 0; call == 0 || warmedUp < warmupMilliseconds; call++) {
-      int index = call % MOST_REPETITIONS;
-      warmedUp += timer.milliseconds(() -> run.accept(index));
-    }
+    warmUp(run);
     int repetitions = repetitions(run);
     Runnable batch =
         backend.recording(
@@ -73,6 +78,35 @@ final class KernelSampler {
       times.add(timer.milliseconds(batch) / repetitions);
     }
     return new Sample(repetitions, Timing.of(times));
+  }
+
+  /**
+   * Calls for as long as asked, and on as long as the JVM still compiles much: the first op of a
+   * process waits longest for its turn with the compiler, and until then its times look steady.
+   */
+  private void warmUp(IntConsumer run) {
+    double round = warmupMilliseconds / 2;
+    int call = 0;
+    for (int rounds = 1; rounds <= MOST_ROUNDS; rounds++) {
+      double compiled = compilation();
+      double warmedUp = 0;
+      do {
+        int index = call++ % MOST_REPETITIONS;
+        warmedUp += timer.milliseconds(() -> run.accept(index));
+      } while (warmedUp < round);
+      if (warmupMilliseconds == 0
+          || rounds >= 2 && compilation() - compiled < COMPILING * warmedUp) {
+        return;
+      }
+    }
+  }
+
+  /** Milliseconds that the JVM has compiled for, where it tells. */
+  private static double compilation() {
+    CompilationMXBean compiler = ManagementFactory.getCompilationMXBean();
+    return compiler != null && compiler.isCompilationTimeMonitoringSupported()
+        ? compiler.getTotalCompilationTime()
+        : 0;
   }
 
   /**
