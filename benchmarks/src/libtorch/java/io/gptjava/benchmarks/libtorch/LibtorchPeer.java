@@ -9,6 +9,7 @@ import io.gptjava.core.safetensors.SafetensorsFile;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.NoGradGuard;
@@ -25,6 +26,7 @@ import org.bytedeco.pytorch.global.torch;
  */
 public final class LibtorchPeer {
   private static final long SEED = 1;
+  private static final String LIBRARIES = "/org/bytedeco/pytorch/linux-x86_64/";
 
   private final PeerTask task;
   private final boolean autocast;
@@ -110,6 +112,9 @@ public final class LibtorchPeer {
     boolean halfWeights =
         task.precision() == Precision.BF16
             && System.getProperty("libtorch.bf16", "autocast").equals("weights");
+    // JavaCPP unpacks one library at a time, and libtorch.so crashes if libtorch_cpu.so is not
+    // there.
+    Loader.cacheResources(LIBRARIES);
     torch.set_num_threads(task.actualThreads());
     org.bytedeco.pytorch.Context.setFlushDenormal(true);
     torch.set_autocast_dtype(torch.DeviceType.CPU, torch.ScalarType.BFloat16);
@@ -130,7 +135,6 @@ public final class LibtorchPeer {
                 ? "fp32"
                 : halfWeights ? "bf16 weights, fp32 masters" : "bf16 autocast, fp32 weights")
             + ", fused AdamW, denormals flushed");
-    about.put("build", torch.show_config().getString());
     about.put("parallel", torch.get_parallel_info().getString());
     new PeerServer(task, peer::step).serve(about, System.in, System.out);
   }

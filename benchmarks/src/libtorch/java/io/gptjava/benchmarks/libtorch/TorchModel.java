@@ -109,7 +109,9 @@ final class TorchModel {
       x = block(block, x);
     }
     Tensor logits = torch.linear(norm(x, finalNorm), head); // (B, T, V)
-    return torch.cross_entropy_loss(logits.view(-1, config.vocabularySize()), targets);
+    Tensor rows = logits.view(-1, config.vocabularySize());
+    return torch.cross_entropy_loss(
+        halfWeights ? rows.toType(torch.ScalarType.Float) : rows, targets);
   }
 
   /** Handles to what a block computes are let go at its end; autograd keeps what it needs. */

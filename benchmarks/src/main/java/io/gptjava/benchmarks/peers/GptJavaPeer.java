@@ -30,7 +30,7 @@ public final class GptJavaPeer {
   private final Runnable update;
   private final Batch batch;
 
-  private GptJavaPeer(PeerTask task, Backend backend) {
+  GptJavaPeer(PeerTask task, Backend backend) {
     control = backend.stepControl();
     control.scaleLoss(task.precision().lossScaling(), LossScale.NONE);
     model =
@@ -58,7 +58,7 @@ public final class GptJavaPeer {
     batch.samples(task.batch());
   }
 
-  private double step(int number, int[] inputs, int[] targets) {
+  double step(int number, int[] inputs, int[] targets) {
     System.arraycopy(inputs, 0, batch.tokens(), 0, inputs.length);
     System.arraycopy(targets, 0, batch.targets(), 0, targets.length);
     control.begin(
