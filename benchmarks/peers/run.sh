@@ -4,7 +4,8 @@
 #
 #   run.sh [--model textbook|gpt2|tiny] [--batch-size N] [--sequence-length N] [--precision fp32,bf16] [--dropout P]
 #          [--device cpu|cuda] [--threads N] [--text FILE] [--peers libtorch,pytorch,pytorch-compile,llmc]
-#          [--llmc CHECKOUT] [--rounds N] [--turn N] [--warmup N] [--out NAME] [--work DIR] [--timed-by COMMAND]
+#          [--llmc CHECKOUT] [--rounds N] [--turn N] [--warmup N] [--out NAME] [--work DIR]
+#          [--losses-by COMMAND] [--timed-by COMMAND]
 #
 #   --model          textbook (default): untied head, no query/key/value bias; gpt2: tied head, biases everywhere
 #   --batch-size     sequences a step, --sequence-length tokens each (default 2 and 256)
@@ -17,11 +18,11 @@
 #                    (default 12)
 #   --out NAME       NAME.json and NAME.txt (default: peers in the working folder)
 #   --work DIR       the working folder, made anew (default: benchmarks/target/peers)
-#   --timed-by       a command before each timing, such as "taskset -c 0-7" or "numactl -N 0"
+#   --losses-by, --timed-by  commands before each comparison of losses and each timing, such as "numactl -N 0"
 #
 # Ours runs as ./gpt starts it. libtorch (Maven profile libtorch of benchmarks) and PyTorch ($PYTHON, python3 or
 # /usr/bin/python3) are tuned: glibc's malloc keeps what it has (MALLOC_*) and asks for huge pages, OpenMP has as many
-# threads as ours, denormals are flushed, AdamW is fused, OPENBLAS_* is unset. LIBTORCH_BLAS=FILE loads another
+# threads as ours (libtorch's wait passively), denormals are flushed, AdamW is fused, OPENBLAS_* is unset. LIBTORCH_BLAS=FILE loads another
 # libopenblas.so.0 in libtorch's process; LIBTORCH_BF16=weights makes its bf16 that of ours (bf16 weights, fp32
 # masters) instead of autocast.
 #
@@ -40,7 +41,7 @@ usage() {
 }
 
 model=textbook batch=2 sequence=256 precisions=fp32,bf16 dropout=0.1 device=cpu threads=$(nproc) text= llmc=
-wanted=libtorch,pytorch,pytorch-compile,llmc rounds=5 turn=2 warmup=12 out= work=$target/peers timed_by=
+wanted=libtorch,pytorch,pytorch-compile,llmc rounds=5 turn=2 warmup=12 out= work=$target/peers losses_by= timed_by=
 while [ $# -gt 0 ]; do
   [ $# -ge 2 ] || usage
   case $1 in
@@ -59,6 +60,7 @@ while [ $# -gt 0 ]; do
     --warmup) warmup=$2 ;;
     --out) out=$2 ;;
     --work) work=$2 ;;
+    --losses-by) losses_by=$2 ;;
     --timed-by) timed_by=$2 ;;
     *) usage ;;
   esac
@@ -132,7 +134,8 @@ add_libtorch() {
   fi
   local preload=()
   [ -z "${LIBTORCH_BLAS:-}" ] || preload=(LD_PRELOAD="$LIBTORCH_BLAS")
-  peer libtorch "${tuned[@]}" "${preload[@]}" "$java" --enable-native-access=ALL-UNNAMED -Xmx1g -XX:+UseSerialGC \
+  # Its OpenBLAS has threads of its own, with which waiting OpenMP threads would compete for the processors.
+  peer libtorch "${tuned[@]}" OMP_WAIT_POLICY=passive "${preload[@]}" "$java" --enable-native-access=ALL-UNNAMED -Xmx1g -XX:+UseSerialGC \
     -Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.maxBytes=0 -Dorg.bytedeco.javacpp.nopointergc=true \
     -Dorg.bytedeco.javacpp.cachedir="$target/javacpp" -Dlibtorch.bf16="${LIBTORCH_BF16:-autocast}" \
     -cp "$target/test-classes:$target/libtorch/*:$classpath" io.gptjava.benchmarks.libtorch.LibtorchPeer
@@ -192,9 +195,11 @@ for precision in ${precisions//,/ }; do
   tolerance=1e-4
   [ "$precision" = fp32 ] || tolerance=0.05
   echo "$precision: comparing losses over $parity_steps steps …" >&2
-  peer_main "${main[@]}" parity "$work" "$precision" "$threads" "$device" "$parity_steps" "$tolerance" || result=1
-  echo "$precision: timing …" >&2
   # shellcheck disable=SC2086 # words of a command
+  peer_main $losses_by "${main[@]}" parity "$work" "$precision" "$threads" "$device" "$parity_steps" "$tolerance" ||
+    result=1
+  echo "$precision: timing …" >&2
+  # shellcheck disable=SC2086 # likewise
   peer_main $timed_by "${main[@]}" time "$work" "$precision" "$dropout" "$threads" "$device" "$warmup" "$rounds" \
     "$turn" || result=1
 done
