@@ -152,6 +152,8 @@ def main():
                     torch.frombuffer(bytearray(batches.read(size)), dtype=torch.int32).reshape(shape).long()
                     for _ in range(2))
                 number += 1
+                for group in adamw.param_groups:
+                    group["lr"] = task["adamw"]["learning_rate"] * min(1, number / task["adamw"]["warmup_steps"])
                 begin = time.perf_counter()
                 tokens, targets = tokens.to(device), targets.to(device)
                 with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):

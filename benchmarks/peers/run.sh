@@ -22,9 +22,9 @@
 #
 # Ours runs as ./gpt starts it. libtorch (Maven profile libtorch of benchmarks) and PyTorch ($PYTHON, python3 or
 # /usr/bin/python3) are tuned: glibc's malloc keeps what it has (MALLOC_*) and asks for huge pages, OpenMP has as many
-# threads as ours (libtorch's wait passively), denormals are flushed, AdamW is fused, OPENBLAS_* is unset. LIBTORCH_BLAS=FILE loads another
-# libopenblas.so.0 in libtorch's process; LIBTORCH_BF16=weights makes its bf16 that of ours (bf16 weights, fp32
-# masters) instead of autocast.
+# threads as ours (libtorch's wait passively), denormals are flushed, AdamW is fused where it can be, OPENBLAS_* is
+# unset. LIBTORCH_BLAS=FILE loads another libopenblas.so.0 in libtorch's process; LIBTORCH_BF16=weights makes its bf16
+# that of ours (bf16 weights, fp32 masters) instead of autocast.
 #
 # Exit code: 0; 1 if a loss differs by more than 1e-4 in 20 steps of fp32, or a step failed; 2 for a flag it lacks.
 set -uo pipefail

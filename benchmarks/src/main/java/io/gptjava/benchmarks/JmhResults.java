@@ -114,7 +114,7 @@ public final class JmhResults {
       text.append(
           String.format(
               Locale.ROOT,
-              "%-62s %12.6f %12.6f %12.6f %9s %9s%n",
+              "%-62s %12.4g %12.4g %12.4g %9s %9s%n",
               kernel.path("family").asText() + "." + kernel.path("name").asText(),
               kernel.path("ms_median").asDouble(),
               kernel.path("ms_min").asDouble(),

@@ -51,6 +51,7 @@ public class PanamaCallBenchmark {
   private final MemorySegment heapMemory = MemorySegment.ofArray(heap);
   private long argument = -5;
 
+  @SuppressWarnings("restricted")
   private static MethodHandle handle(
       String name, FunctionDescriptor type, Linker.Option... options) {
     Linker linker = Linker.nativeLinker();

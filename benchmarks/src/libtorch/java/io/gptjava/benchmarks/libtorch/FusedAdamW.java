@@ -28,14 +28,12 @@ final class FusedAdamW {
   private final List<Tensor> secondMoments = new ArrayList<>();
   private final List<Tensor> steps = new ArrayList<>();
   private final AdamWSettings settings;
-  private final double learningRate;
   private final OperatorHandle operator;
 
   /** Moments of zeros for fp32 parameters. */
-  FusedAdamW(List<Tensor> masters, AdamWSettings settings, double learningRate) {
+  FusedAdamW(List<Tensor> masters, AdamWSettings settings) {
     this.masters = masters;
     this.settings = settings;
-    this.learningRate = learningRate;
     operator = Dispatcher.singleton().findSchemaOrThrow("aten::_fused_adamw_", "");
     for (Tensor master : masters) {
       firstMoments.add(torch.zeros_like(master));
@@ -49,7 +47,7 @@ final class FusedAdamW {
    *
    * @param gradients fp32, one for each parameter
    */
-  void update(List<Tensor> gradients) {
+  void update(List<Tensor> gradients, double learningRate) {
     try (PointerScope _ = new PointerScope();
         NoGradGuard _ = new NoGradGuard()) {
       for (Tensor step : steps) {

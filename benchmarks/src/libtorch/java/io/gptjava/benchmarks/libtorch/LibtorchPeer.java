@@ -41,7 +41,7 @@ public final class LibtorchPeer {
     torch.manual_seed(SEED);
     model = new TorchModel(task.model(), file, halfWeights);
     masters = halfWeights ? copies(file) : model.parameters();
-    optimizer = new FusedAdamW(masters, PeerTask.ADAM_W, PeerTask.LEARNING_RATE);
+    optimizer = new FusedAdamW(masters, PeerTask.ADAM_W);
     positions = torch.arange(new Scalar(task.sequence()), type(torch.ScalarType.Long));
   }
 
@@ -63,12 +63,12 @@ public final class LibtorchPeer {
       Tensor loss = model.loss(tokens, ids(targets), positions);
       torch.set_autocast_enabled(torch.DeviceType.CPU, false);
       loss.backward();
-      update();
+      update(PeerTask.learningRate(number));
       return loss.item_double();
     }
   }
 
-  private void update() {
+  private void update(double learningRate) {
     boolean half = masters != model.parameters();
     List<Tensor> gradients = new ArrayList<>();
     try (NoGradGuard _ = new NoGradGuard()) {
@@ -83,7 +83,7 @@ public final class LibtorchPeer {
         masters.get(i).mutable_grad().put(gradients.get(i));
       }
       torch.clip_grad_norm_(FusedAdamW.vector(masters), PeerTask.CLIP);
-      optimizer.update(gradients);
+      optimizer.update(gradients, learningRate);
       for (int i = 0; i < masters.size(); i++) {
         masters.get(i).mutable_grad().reset();
         if (half) {

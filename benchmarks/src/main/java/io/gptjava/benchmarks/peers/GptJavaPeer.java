@@ -63,7 +63,7 @@ public final class GptJavaPeer {
     System.arraycopy(targets, 0, batch.targets(), 0, targets.length);
     control.begin(
         new StepInputs(
-            SEED, number, PeerTask.LEARNING_RATE, PeerTask.CLIP, 1, batch.targetCount()));
+            SEED, number, PeerTask.learningRate(number), PeerTask.CLIP, 1, batch.targetCount()));
     control.microBatch(0);
     model.load(batch);
     model.forwardBackward(false);
