@@ -2,7 +2,6 @@ package io.gptjava.benchmarks;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.gptjava.benchmarks.TrainBenchmarkResult.OpShare;
 import io.gptjava.train.ModelFlops;
 import io.gptjava.train.model.MemoryPlan;
 import java.util.Locale;
@@ -10,7 +9,6 @@ import java.util.Locale;
 /** Shows a {@link DeviceTrainResult} to people and to programs. */
 public final class DeviceTrainReport {
   private static final double TERA = 1e12;
-  private static final double GIGA = 1e9;
   private static final double GIB = 1L << 30;
 
   private DeviceTrainReport() {}
@@ -66,23 +64,7 @@ public final class DeviceTrainReport {
 
   private static void ops(StringBuilder text, DeviceTrainResult result) {
     double whole = result.timeline().milliseconds();
-    line(text, "");
-    line(
-        text,
-        "ops of a step, issued one by one            calls       ms   %% step  TFLOP/s     GB/s");
-    for (OpShare op : result.ops()) {
-      line(
-          text,
-          "  %-41s %5d %8.3f %8.1f %8s %8.1f",
-          op.name(),
-          op.calls(),
-          op.milliseconds(),
-          100 * op.milliseconds() / whole,
-          op.cost().flops() > 0
-              ? String.format(Locale.ROOT, "%.1f", op.flopsPerSecond() / TERA)
-              : "-",
-          op.bytesPerSecond() / GIGA);
-    }
+    text.append('\n').append(OpTable.text(result.ops(), whole));
     line(
         text,
         "step by %s %.3f ms; the graph that training replays has no gaps between ops",

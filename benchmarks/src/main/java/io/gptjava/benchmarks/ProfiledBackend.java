@@ -1,8 +1,10 @@
 package io.gptjava.benchmarks;
 
 import io.gptjava.core.Backend;
+import io.gptjava.core.DeviceReadings;
 import io.gptjava.core.Memory;
 import io.gptjava.core.Ops;
+import io.gptjava.core.Precision;
 import io.gptjava.core.StepControl;
 import io.gptjava.core.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -13,11 +15,16 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalLong;
+import java.util.Set;
 import java.util.function.DoubleSupplier;
 
 /**
  * A backend that times every op of chosen steps where it runs, with the caches as the step leaves
- * them; other steps pass straight through. Closing it leaves the backend beneath open.
+ * them; other steps pass straight through. It is not asynchronous, so that a step has ended before
+ * the next one begins. Closing it leaves the backend beneath open.
  */
 final class ProfiledBackend implements Backend {
   private final Backend backend;
@@ -84,14 +91,25 @@ final class ProfiledBackend implements Backend {
    * @return milliseconds of the whole step
    */
   double profile(Runnable step) {
-    marked.clear();
-    profiling = true;
-    clock.restart();
+    begin();
     try {
       step.run();
     } finally {
       profiling = false;
     }
+    return end().milliseconds();
+  }
+
+  /** Times the ops from here on; what was timed since the last {@link #end} is forgotten. */
+  void begin() {
+    marked.clear();
+    profiling = true;
+    clock.restart();
+  }
+
+  /** Ends a step. */
+  StepTimeline end() {
+    profiling = false;
     DoubleSupplier end = clock.mark();
     backend.synchronize();
     rows.values().forEach(Row::reset);
@@ -109,7 +127,7 @@ final class ProfiledBackend implements Backend {
     }
     rows.values().forEach(row -> row.stepMilliseconds.add(row.milliseconds));
     timeline = new StepTimeline(clock.method(), end.getAsDouble(), ops);
-    return timeline.milliseconds();
+    return timeline;
   }
 
   /** The step profiled last; null before the first. */
@@ -145,6 +163,31 @@ final class ProfiledBackend implements Backend {
   @Override
   public String description() {
     return backend.description();
+  }
+
+  @Override
+  public Set<Precision> precisions() {
+    return backend.precisions();
+  }
+
+  @Override
+  public Optional<String> caution(Precision precision) {
+    return backend.caution(precision);
+  }
+
+  @Override
+  public OptionalLong availableBytes() {
+    return backend.availableBytes();
+  }
+
+  @Override
+  public OptionalDouble datasheetFlops(Precision precision) {
+    return backend.datasheetFlops(precision);
+  }
+
+  @Override
+  public Optional<DeviceReadings> readings() {
+    return backend.readings();
   }
 
   @Override

@@ -52,6 +52,11 @@ public record Timing(List<Double> sorted) {
     return sorted.getLast();
   }
 
+  /** From the shortest to the 95th percentile, as a share of the median. */
+  public double spread() {
+    return (p95() - min()) / median();
+  }
+
   /** Milliseconds that an action takes. */
   public static double time(Runnable action) {
     long begin = System.nanoTime();

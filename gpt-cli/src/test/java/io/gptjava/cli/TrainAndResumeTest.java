@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -250,6 +251,32 @@ final class TrainAndResumeTest {
     Cli nothing = Cli.run("inspect", folder.toString());
     assertEquals(3, nothing.code());
     assertEquals("", nothing.out());
+  }
+
+  @Test
+  void aProfiledRunTrainsAlikeAndHasATimelineOfAStep() throws IOException {
+    String[] asked = {"--steps", "5", "--eval-every", "1", "--accumulate", "2"};
+    assertEquals(0, train(asked).code());
+    double loss = lastEvent().path("last_val_loss").asDouble();
+    run = folder.resolve("profiled");
+    Cli profiled =
+        train(Stream.concat(Stream.of(asked), Stream.of("--profile")).toArray(String[]::new));
+    assertEquals(0, profiled.code(), profiled.err());
+    assertEquals(loss, lastEvent().path("last_val_loss").asDouble());
+    assertTrue(profiled.out().contains("  adamW "), profiled.out());
+    assertTrue(profiled.out().contains("median of 3\n"), profiled.out());
+    List<String> ops =
+        JSON.readTree(run.resolve("trace.json").toFile())
+            .path("traceEvents")
+            .valueStream()
+            .filter(
+                event -> event.path("tid").asInt() == 2 && event.path("ph").asText().equals("X"))
+            .map(event -> event.path("name").asText())
+            .toList();
+    // Two micro-batches of one layer, and nothing of the evaluations between the steps.
+    assertEquals(2, ops.stream().filter(op -> op.equals("attention")).count());
+    assertEquals("embedding", ops.getFirst());
+    assertEquals("adamW", ops.getLast());
   }
 
   @Test

@@ -135,24 +135,37 @@ final class ElementwiseOps {
   private static void softmaxRow(MemorySegment x, MemorySegment out, long at, int width) {
     float max = max(x, at, width);
     FloatVector sums = FloatVector.zero(Vectors.F);
-    for (int c = 0; c < width; c += STEP) {
-      VectorMask<Float> inside = Vectors.F.indexInRange(c, width);
-      FloatVector e = VectorMath.exp(Vectors.load(x, at + c * 4L, inside).sub(max));
-      sums = sums.add(e, inside);
-      Vectors.store(e, out, at + c * 4L, inside);
+    int bound = Vectors.F.loopBound(width);
+    VectorMask<Float> tail = Vectors.F.indexInRange(bound, width);
+    long last = at + bound * 4L;
+    for (int c = 0; c < bound; c += STEP) {
+      FloatVector e = VectorMath.exp(Vectors.load(x, at + c * 4L).sub(max));
+      sums = sums.add(e);
+      Vectors.store(e, out, at + c * 4L);
+    }
+    if (bound < width) {
+      FloatVector e = VectorMath.exp(Vectors.load(x, last, tail).sub(max));
+      sums = sums.add(e, tail);
+      Vectors.store(e, out, last, tail);
     }
     float sum = Vectors.sum(sums);
-    for (int c = 0; c < width; c += STEP) {
-      VectorMask<Float> inside = Vectors.F.indexInRange(c, width);
-      Vectors.store(Vectors.load(out, at + c * 4L, inside).div(sum), out, at + c * 4L, inside);
+    for (int c = 0; c < bound; c += STEP) {
+      Vectors.store(Vectors.load(out, at + c * 4L).div(sum), out, at + c * 4L);
+    }
+    if (bound < width) {
+      Vectors.store(Vectors.load(out, last, tail).div(sum), out, last, tail);
     }
   }
 
   private static float max(MemorySegment x, long at, int width) {
     FloatVector most = FloatVector.broadcast(Vectors.F, Float.NEGATIVE_INFINITY);
-    for (int c = 0; c < width; c += STEP) {
-      VectorMask<Float> inside = Vectors.F.indexInRange(c, width);
-      most = most.lanewise(VectorOperators.MAX, Vectors.load(x, at + c * 4L, inside), inside);
+    int bound = Vectors.F.loopBound(width);
+    for (int c = 0; c < bound; c += STEP) {
+      most = most.lanewise(VectorOperators.MAX, Vectors.load(x, at + c * 4L));
+    }
+    if (bound < width) {
+      VectorMask<Float> tail = Vectors.F.indexInRange(bound, width);
+      most = most.lanewise(VectorOperators.MAX, Vectors.load(x, at + bound * 4L, tail), tail);
     }
     return most.reduceLanes(VectorOperators.MAX);
   }
@@ -187,17 +200,24 @@ final class ElementwiseOps {
   private static void softmaxBackwardRow(
       MemorySegment out, MemorySegment dOut, MemorySegment dX, long at, int width) {
     FloatVector dots = FloatVector.zero(Vectors.F);
-    for (int c = 0; c < width; c += STEP) {
-      VectorMask<Float> inside = Vectors.F.indexInRange(c, width);
-      dots =
-          Vectors.load(out, at + c * 4L, inside).fma(Vectors.load(dOut, at + c * 4L, inside), dots);
+    int bound = Vectors.F.loopBound(width);
+    VectorMask<Float> tail = Vectors.F.indexInRange(bound, width);
+    long last = at + bound * 4L;
+    for (int c = 0; c < bound; c += STEP) {
+      long here = at + c * 4L;
+      dots = Vectors.load(out, here).fma(Vectors.load(dOut, here), dots);
+    }
+    if (bound < width) {
+      dots = Vectors.load(out, last, tail).fma(Vectors.load(dOut, last, tail), dots);
     }
     float dot = Vectors.sum(dots);
-    for (int c = 0; c < width; c += STEP) {
-      VectorMask<Float> inside = Vectors.F.indexInRange(c, width);
-      FloatVector y = Vectors.load(out, at + c * 4L, inside);
-      FloatVector dx = Vectors.load(dOut, at + c * 4L, inside).sub(dot).mul(y);
-      Vectors.store(dx, dX, at + c * 4L, inside);
+    for (int c = 0; c < bound; c += STEP) {
+      long here = at + c * 4L;
+      Vectors.store(Vectors.load(dOut, here).sub(dot).mul(Vectors.load(out, here)), dX, here);
+    }
+    if (bound < width) {
+      FloatVector dx = Vectors.load(dOut, last, tail).sub(dot).mul(Vectors.load(out, last, tail));
+      Vectors.store(dx, dX, last, tail);
     }
   }
 
@@ -207,6 +227,16 @@ final class ElementwiseOps {
     Operands.require(Conversion.supports(from.dtype()), "from", from);
     MemorySegment source = from.segment();
     MemorySegment target = to.segment();
+    if (from.dtype() == DType.F32 && to.dtype() == DType.BF16) {
+      pool.run(
+          tasks(count, CHUNK),
+          (task, worker) -> {
+            long first = (long) task * CHUNK;
+            HalfVectors.narrow(
+                source, first * 4, target, first * HalfVectors.BYTES, length(task, count));
+          });
+      return;
+    }
     pool.run(
         tasks(count, CHUNK),
         (task, worker) ->

@@ -24,4 +24,8 @@ public class Work {
     gflops += cost.flops() / MEGA;
     gbps += cost.bytes() / MEGA;
   }
+
+  void moved(long bytes) {
+    gbps += bytes / MEGA;
+  }
 }

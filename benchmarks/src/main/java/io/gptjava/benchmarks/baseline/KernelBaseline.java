@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -40,11 +41,20 @@ public record KernelBaseline(
   }
 
   /**
-   * Reads a file.
+   * Reads a file of a single run.
    *
    * @throws GptException with {@link Failure#DATA} if it is not such a file
    */
-  public static KernelBaseline read(Path file) {
+  static KernelBaseline read(Path file) {
+    return readAll(file).getFirst();
+  }
+
+  /**
+   * Reads a file of one or several runs.
+   *
+   * @throws GptException with {@link Failure#DATA} if it is not such a file
+   */
+  public static List<KernelBaseline> readAll(Path file) {
     JsonNode root;
     try {
       root = new ObjectMapper().readTree(Files.readString(file));
@@ -54,6 +64,18 @@ public record KernelBaseline(
     if (!"kernels".equals(root.path("benchmark").asText())) {
       throw bad(file, "it is not of gpt bench kernels");
     }
+    if (!root.has("runs")) {
+      return List.of(of(file, root));
+    }
+    List<KernelBaseline> runs = new ArrayList<>();
+    root.path("runs").forEach(run -> runs.add(of(file, run)));
+    if (runs.isEmpty()) {
+      throw bad(file, "it has no runs");
+    }
+    return runs;
+  }
+
+  private static KernelBaseline of(Path file, JsonNode root) {
     if (root.path("emulated").asBoolean()) {
       throw bad(file, "it was measured on the host emulator, which is no GPU");
     }
@@ -97,26 +119,52 @@ public record KernelBaseline(
   }
 
   /**
-   * Sees that a run measured the same on the same kind of machine.
+   * The part of a baseline that measured the same on the same kind of machine as a run.
    *
-   * @throws GptException with {@link Failure#DATA} if not
+   * @throws GptException with {@link Failure#DATA} if there is none
    */
-  public void requireLike(Path file, KernelBenchmarkResult result) {
-    ObjectNode now = KernelBenchmarkReport.json(result);
-    requireSame(file, "processor", processor, now.at("/environment/processor").asText());
-    requireSame(file, "backend", backend, now.at("/environment/backend").asText());
-    for (Map.Entry<String, JsonNode> field : now.path("settings").properties()) {
-      requireSame(
-          file, field.getKey(), settings.path(field.getKey()).asText(), field.getValue().asText());
+  public static KernelBaseline like(
+      Path file, List<KernelBaseline> all, KernelBenchmarkResult result) {
+    for (KernelBaseline each : all) {
+      if (each.difference(result).isEmpty()) {
+        return each;
+      }
     }
+    throw new GptException(
+        Failure.DATA,
+        "--baseline %s cannot be compared with: %s"
+            .formatted(
+                file,
+                all.size() == 1
+                    ? all.getFirst().difference(result).orElseThrow()
+                    : "none of its %d runs is of %s on this machine"
+                        .formatted(all.size(), result.settings().label())));
   }
 
-  private static void requireSame(Path file, String what, String then, String now) {
-    if (!then.equals(now)) {
-      throw new GptException(
-          Failure.DATA,
-          "--baseline %s cannot be compared with: its %s is %s, now it is %s"
-              .formatted(file, what.replace('_', ' '), then, now));
+  /** What differs first between it and a run, if anything. */
+  private Optional<String> difference(KernelBenchmarkResult result) {
+    ObjectNode now = KernelBenchmarkReport.json(result);
+    Map<String, List<String>> pairs = new LinkedHashMap<>();
+    pairs.put("processor", List.of(processor, now.at("/environment/processor").asText()));
+    pairs.put("backend", List.of(backend, now.at("/environment/backend").asText()));
+    for (Map.Entry<String, JsonNode> field : now.path("settings").properties()) {
+      // An older file has the type alone.
+      if (!field.getKey().equals("precision") || settings.has("precision")) {
+        // Without a number of processes there was one.
+        pairs.put(
+            field.getKey(),
+            List.of(settings.path(field.getKey()).asText("1"), field.getValue().asText()));
+      }
     }
+    return pairs.entrySet().stream()
+        .filter(pair -> !pair.getValue().getFirst().equals(pair.getValue().getLast()))
+        .map(
+            pair ->
+                "its %s is %s, now it is %s"
+                    .formatted(
+                        pair.getKey().replace('_', ' '),
+                        pair.getValue().getFirst(),
+                        pair.getValue().getLast()))
+        .findFirst();
   }
 }

@@ -1,5 +1,6 @@
 package io.gptjava.benchmarks.baseline;
 
+import io.gptjava.benchmarks.RatioInterval;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkResult;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkResult.Ceilings;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkResult.KernelTime;

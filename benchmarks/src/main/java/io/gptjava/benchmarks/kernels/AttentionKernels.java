@@ -15,6 +15,10 @@ final class AttentionKernels {
   private static final String ATTENTION = "attention";
   private static final String DECODING = "decoding";
 
+  private static final String BLOCKS =
+      "an exponential a score between products of single blocks; blocks on the diagonal are computed"
+          + " whole and counted half";
+
   private AttentionKernels() {}
 
   private record Buffers(Tensor qkv, Tensor out, Tensor logSumExp, Tensor dOut, Tensor dQkv) {}
@@ -47,24 +51,26 @@ final class AttentionKernels {
     String suffix = " %dx%d, %d heads of %d".formatted(b, t, heads, model.headSize());
     return List.of(
         new KernelCase(
-            ATTENTION,
-            "attention" + suffix,
-            model.layers(),
-            OpCost.attention(type, b, t, heads, c),
-            i -> {
-              Buffers s = sets.get(i % sets.size());
-              ops.attention(s.qkv, null, heads, dropout, s.out, s.logSumExp);
-            }),
+                ATTENTION,
+                "attention" + suffix,
+                model.layers(),
+                OpCost.attention(type, b, t, heads, c),
+                i -> {
+                  Buffers s = sets.get(i % sets.size());
+                  ops.attention(s.qkv, null, heads, dropout, s.out, s.logSumExp);
+                })
+            .onCpu(CpuNotes.of(shapes, BLOCKS)),
         new KernelCase(
-            ATTENTION,
-            "attentionBackward" + suffix,
-            model.layers(),
-            OpCost.attentionBackward(type, b, t, heads, c),
-            i -> {
-              Buffers s = sets.get(i % sets.size());
-              ops.attentionBackward(
-                  s.dOut, s.qkv, s.out, s.logSumExp, null, heads, dropout, s.dQkv, workspace);
-            }));
+                ATTENTION,
+                "attentionBackward" + suffix,
+                model.layers(),
+                OpCost.attentionBackward(type, b, t, heads, c),
+                i -> {
+                  Buffers s = sets.get(i % sets.size());
+                  ops.attentionBackward(
+                      s.dOut, s.qkv, s.out, s.logSumExp, null, heads, dropout, s.dQkv, workspace);
+                })
+            .onCpu(CpuNotes.of(shapes, BLOCKS)));
   }
 
   private record Step(
@@ -93,28 +99,33 @@ final class AttentionKernels {
     Tensor logits = operands.output(DType.F32, 1, model.vocabularySize());
     return List.of(
         new KernelCase(
-            DECODING,
-            "cachedAttention at position %d".formatted(context - 1),
-            0,
-            new OpCost(4.0 * context * c, cache),
-            i -> {
-              Step s = sets.get(i % sets.size());
-              ops.cachedAttention(s.qkv, s.keys, s.values, context - 1, s.out);
-            }),
+                DECODING,
+                "cachedAttention at position %d".formatted(context - 1),
+                0,
+                new OpCost(4.0 * context * c, cache),
+                i -> {
+                  Step s = sets.get(i % sets.size());
+                  ops.cachedAttention(s.qkv, s.keys, s.values, context - 1, s.out);
+                })
+            .onCpu(
+                CpuNotes.of(
+                    type, "one position: so short that handing the heads to the threads counts")),
         new KernelCase(
-            DECODING,
-            "linear qkv, one row",
-            0,
-            OpCost.matmul(type, 1, c, 3 * c),
-            i -> {
-              Step s = sets.get(i % sets.size());
-              ops.linear(s.x, s.qkvWeight, null, s.qkv.reshape(1, 3 * c));
-            }),
+                DECODING,
+                "linear qkv, one row",
+                0,
+                OpCost.matmul(type, 1, c, 3 * c),
+                i -> {
+                  Step s = sets.get(i % sets.size());
+                  ops.linear(s.x, s.qkvWeight, null, s.qkv.reshape(1, 3 * c));
+                })
+            .onCpu(CpuNotes.of(type, CpuNotes.ONE_ROW)),
         new KernelCase(
-            DECODING,
-            "headLogits, one row",
-            0,
-            OpCost.matmul(type, 1, c, model.vocabularySize()),
-            i -> ops.headLogits(sets.get(i % sets.size()).x, head, logits)));
+                DECODING,
+                "headLogits, one row",
+                0,
+                OpCost.matmul(type, 1, c, model.vocabularySize()),
+                i -> ops.headLogits(sets.get(i % sets.size()).x, head, logits))
+            .onCpu(CpuNotes.of(type, CpuNotes.ONE_ROW)));
   }
 }

@@ -5,7 +5,9 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gptjava.benchmarks.EnvironmentJson;
 import io.gptjava.benchmarks.LineFit;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkResult.KernelTime;
+import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
+import io.gptjava.core.GptException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -72,6 +74,12 @@ public record AttentionSweep(List<Point> points) {
       KernelShapes shapes =
           new KernelShapes(longer, settings.shapes().type(), Math.max(1, tokens / length), length);
       KernelBenchmarkResult result = run.apply(settings.withShapes(shapes).withOnly(ATTENTION));
+      if (!result.skipped().isEmpty()) {
+        throw new GptException(
+            Failure.CAPACITY,
+            "attention over %d tokens: %s; lower --tokens, --sequence-lengths or --width"
+                .formatted(shapes.rows(), result.skipped().getFirst().reason()));
+      }
       points.add(new Point(result, result.kernels().getFirst(), result.kernels().getLast()));
     }
     return new AttentionSweep(points);

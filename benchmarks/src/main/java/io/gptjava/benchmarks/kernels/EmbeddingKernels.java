@@ -43,23 +43,26 @@ final class EmbeddingKernels {
                     operands.activations(type, b, t, c)));
     return List.of(
         new KernelCase(
-            FAMILY,
-            "embedding",
-            1,
-            OpCost.embedding(type, shapes.rows(), c),
-            i -> {
-              Buffers set = sets.get(i % sets.size());
-              ops.embedding(set.tokens, wte, wpe, 0, dropout, set.stream);
-            }),
+                FAMILY,
+                "embedding",
+                1,
+                OpCost.embedding(type, shapes.rows(), c),
+                i -> {
+                  Buffers set = sets.get(i % sets.size());
+                  ops.embedding(set.tokens, wte, wpe, 0, dropout, set.stream);
+                })
+            .onCpu(CpuNotes.of(shapes, "reads a row of the table a token, wherever it lies")),
         new KernelCase(
-            FAMILY,
-            "embeddingBackward",
-            1,
-            OpCost.embeddingBackward(type, shapes.rows(), c, rows + model.contextLength()),
-            i -> {
-              Buffers set = sets.get(i % sets.size());
-              ops.embeddingBackward(
-                  set.tokens, set.stream, dropout, dWte, false, dWpe, false, workspace);
-            }));
+                FAMILY,
+                "embeddingBackward",
+                1,
+                OpCost.embeddingBackward(type, shapes.rows(), c, rows + model.contextLength()),
+                i -> {
+                  Buffers set = sets.get(i % sets.size());
+                  ops.embeddingBackward(
+                      set.tokens, set.stream, dropout, dWte, false, dWpe, false, workspace);
+                })
+            .onCpu(
+                CpuNotes.of(shapes, "writes all of both tables, and adds rows wherever they lie")));
   }
 }

@@ -74,11 +74,13 @@ final class HeadKernels {
             layout.ranges(false));
     return List.of(
         new KernelCase(
-            OPTIMIZER,
-            "globalGradientNorm",
-            1,
-            OpCost.gradientNorm(parameters),
-            _ -> ops.globalGradientNorm(state)),
+                OPTIMIZER,
+                "globalGradientNorm",
+                1,
+                OpCost.gradientNorm(parameters),
+                _ -> ops.globalGradientNorm(state))
+            .onCpu(
+                "every float becomes a float64 that is squared and summed: half as many a vector"),
         new KernelCase(
             OPTIMIZER, "adamW", 1, OpCost.adamW(parameters, type), _ -> ops.adamW(state, ADAM_W)));
   }

@@ -2,15 +2,21 @@ package io.gptjava.benchmarks.kernels;
 
 import io.gptjava.core.Backend;
 import io.gptjava.core.DType;
+import io.gptjava.core.Failure;
+import io.gptjava.core.GptException;
 import io.gptjava.core.Ops;
+import io.gptjava.core.Precision;
 import io.gptjava.core.StepInputs;
 import io.gptjava.core.Tensor;
 import io.gptjava.train.run.Environment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * Times every op at the shapes of a training step, on random data that successive calls do not find
@@ -22,8 +28,13 @@ public final class KernelBenchmark {
   /** How the description of the CUDA backend on the host emulator gives itself away. */
   private static final Pattern EMULATOR = Pattern.compile("emulator", Pattern.CASE_INSENSITIVE);
 
+  private static final double GIB = 1L << 30;
+  private static final String CPU = "cpu";
+
   private final Supplier<Backend> opener;
   private final Settings settings;
+  private final Supplier<OptionalLong> hostMemory;
+  private final List<KernelBenchmarkResult.Skipped> skipped = new ArrayList<>();
   private final List<KernelBenchmarkResult.Ceilings> ceilings = new ArrayList<>();
   private final List<KernelBenchmarkResult.KernelTime> kernels = new ArrayList<>();
   private String description = "";
@@ -33,7 +44,9 @@ public final class KernelBenchmark {
    * What to run.
    *
    * @param shapes of the ops
+   * @param precision that the backend computes in; its type is that of the shapes
    * @param only ops whose family or name this finds
+   * @param processes that measure one after another; 1 is this one
    * @param samples timed batches of each op
    * @param sampleMilliseconds what a batch takes at least
    * @param warmupMilliseconds what an op runs at least before it is timed: until then the JVM's
@@ -45,7 +58,9 @@ public final class KernelBenchmark {
    */
   public record Settings(
       KernelShapes shapes,
+      Precision precision,
       Pattern only,
+      int processes,
       int samples,
       double sampleMilliseconds,
       double warmupMilliseconds,
@@ -57,25 +72,68 @@ public final class KernelBenchmark {
 
     /** Sizes that fill a GPU and miss its cache. */
     public static Settings device(KernelShapes shapes, long seed) {
-      return new Settings(shapes, ALL, 9, 10, 0, 256L << 20, 1L << 30, 8192, seed);
+      return new Settings(
+          shapes, usual(shapes), ALL, 1, 9, 10, 0, 256L << 20, 1L << 30, 8192, seed);
     }
 
     /** Sizes for a CPU. */
     public static Settings host(KernelShapes shapes, long seed) {
-      return new Settings(shapes, ALL, 7, 20, 800, 128L << 20, 256L << 20, 1024, seed);
+      return new Settings(
+          shapes, usual(shapes), ALL, 1, 7, 20, 800, 128L << 20, 256L << 20, 1024, seed);
     }
 
     /** Sizes that show that everything runs. */
     public static Settings quick(KernelShapes shapes, long seed) {
-      return new Settings(shapes, ALL, 2, 0, 0, 0, 1L << 16, 64, seed);
+      return new Settings(shapes, usual(shapes), ALL, 1, 2, 0, 0, 0, 1L << 16, 64, seed);
+    }
+
+    /** The precision of a type, TF32 left out. */
+    private static Precision usual(KernelShapes shapes) {
+      return Stream.of(Precision.FP32, Precision.BF16, Precision.FP16)
+          .filter(precision -> precision.compute() == shapes.type())
+          .findFirst()
+          .orElseThrow();
+    }
+
+    /** The same in another precision of the same type. */
+    public Settings withPrecision(Precision other) {
+      return with(shapes, other, only, processes, samples);
+    }
+
+    /** Short name of precision and shapes, such as {@code bf16-B4-T1024-C768}. */
+    public String label() {
+      return String.format(
+          Locale.ROOT,
+          "%s-B%d-T%d-C%d",
+          precision.name().toLowerCase(Locale.ROOT),
+          shapes.batch(),
+          shapes.sequence(),
+          shapes.width());
     }
 
     /** The same for some of the ops. */
     public Settings withOnly(Pattern pattern) {
+      return with(shapes, precision, pattern, processes, samples);
+    }
+
+    /** The same at other shapes. */
+    public Settings withShapes(KernelShapes others) {
+      return with(others, precision, only, processes, samples);
+    }
+
+    /** The same measured by so many processes. */
+    public Settings withProcesses(int count) {
+      return with(shapes, precision, only, count, samples);
+    }
+
+    private Settings with(
+        KernelShapes others, Precision other, Pattern ops, int processCount, int sampleCount) {
       return new Settings(
-          shapes,
-          pattern,
-          samples,
+          others,
+          other,
+          ops,
+          processCount,
+          sampleCount,
           sampleMilliseconds,
           warmupMilliseconds,
           rotationBytes,
@@ -84,54 +142,56 @@ public final class KernelBenchmark {
           seed);
     }
 
-    /** The same at other shapes. */
-    Settings withShapes(KernelShapes others) {
-      return new Settings(
-          others,
-          only,
-          samples,
-          sampleMilliseconds,
-          warmupMilliseconds,
-          rotationBytes,
-          copyBytes,
-          matmulSize,
-          seed);
+    /** Whether an op was asked for. */
+    boolean selects(KernelCase kernel) {
+      return only.matcher(kernel.family() + " " + kernel.name()).find();
     }
 
     /** The same with another number of timed batches. */
     public Settings withSamples(int count) {
-      return new Settings(
-          shapes,
-          only,
-          count,
-          sampleMilliseconds,
-          warmupMilliseconds,
-          rotationBytes,
-          copyBytes,
-          matmulSize,
-          seed);
+      return with(shapes, precision, only, processes, count);
     }
   }
 
-  private KernelBenchmark(Supplier<Backend> opener, Settings settings) {
+  private KernelBenchmark(
+      Supplier<Backend> opener, Settings settings, Supplier<OptionalLong> hostMemory) {
     this.opener = opener;
     this.settings = settings;
+    this.hostMemory = hostMemory;
+  }
+
+  /**
+   * Runs the benchmark on a host whose memory is not asked for.
+   *
+   * @see #run(Supplier, Settings, Supplier, String, Optional)
+   */
+  public static KernelBenchmarkResult run(
+      Supplier<Backend> opener, Settings settings, String version, Optional<String> commit) {
+    return run(opener, settings, OptionalLong::empty, version, commit);
   }
 
   /**
    * Runs the benchmark. Each group of ops gets a backend of its own, so that only its own operands
-   * need to fit in memory.
+   * need to fit in memory; a group that does not fit is skipped, with the reason in the result.
    *
    * @param opener opens the backend
+   * @param hostMemory bytes available where tensors are in the host's memory; empty if nobody tells
    * @param version of the program, for the report
    * @param commit that it was built from, if known
-   * @throws io.gptjava.core.GptException if a group's operands do not fit
    */
   public static KernelBenchmarkResult run(
-      Supplier<Backend> opener, Settings settings, String version, Optional<String> commit) {
-    KernelBenchmark benchmark = new KernelBenchmark(opener, settings);
+      Supplier<Backend> opener,
+      Settings settings,
+      Supplier<OptionalLong> hostMemory,
+      String version,
+      Optional<String> commit) {
+    KernelBenchmark benchmark = new KernelBenchmark(opener, settings, hostMemory);
+    KernelPlan plan;
+    try (Backend backend = opener.get()) {
+      plan = KernelPlan.of(backend, settings);
+    }
     benchmark.ceilings();
-    KernelFamilies.all().forEach(benchmark::family);
+    plan.groups().forEach(benchmark::group);
     benchmark.ceilings();
     return new KernelBenchmarkResult(
         settings,
@@ -139,28 +199,68 @@ public final class KernelBenchmark {
         benchmark.method,
         EMULATOR.matcher(benchmark.description).find(),
         benchmark.ceilings,
-        benchmark.kernels);
+        benchmark.kernels,
+        benchmark.skipped);
   }
 
-  private void family(KernelFamilies.Family family) {
+  /** The ceilings alone. */
+  static KernelBenchmarkResult.Ceilings ceilings(Supplier<Backend> opener, Settings settings) {
+    KernelBenchmark benchmark = new KernelBenchmark(opener, settings, OptionalLong::empty);
+    benchmark.ceilings();
+    return benchmark.ceilings.getFirst();
+  }
+
+  private void group(KernelPlan.Group group) {
     try (Backend backend = opener.get();
         OpTimer timer = OpTimer.of(backend)) {
+      OptionalLong device = backend.availableBytes();
+      long available = (device.isPresent() ? device : hostMemory.get()).orElse(Long.MAX_VALUE);
+      if (group.bytes() > available) {
+        skip(
+            group,
+            String.format(
+                Locale.ROOT,
+                "the group's operands take %.1f GiB and %.1f are available",
+                group.bytes() / GIB,
+                available / GIB));
+        return;
+      }
       begin(backend);
       KernelSampler sampler = sampler(backend, timer);
-      for (KernelCase kernel : family.cases(backend, operands(backend), settings.shapes)) {
-        if (settings.only.matcher(kernel.family() + " " + kernel.name()).find()) {
-          KernelSampler.Sample sample = sampler.sample(kernel.run());
-          kernels.add(
-              new KernelBenchmarkResult.KernelTime(
-                  kernel.family(),
-                  kernel.name(),
-                  kernel.calls(),
-                  kernel.cost(),
-                  sample.repetitions(),
-                  sample.timing()));
+      for (KernelCase kernel : group.family().cases(backend, operands(backend), settings.shapes)) {
+        if (settings.selects(kernel)) {
+          time(sampler, kernel, backend.name().equals(CPU) ? kernel.note() : "");
         }
       }
+    } catch (GptException e) {
+      if (e.failure() != Failure.CAPACITY) {
+        throw e;
+      }
+      skip(group, e.getMessage());
     }
+  }
+
+  /** Of a group that ran out of memory on the way, what was timed stays. */
+  private void skip(KernelPlan.Group group, String reason) {
+    List<String> names =
+        group.ops().stream()
+            .map(KernelPlan.Op::name)
+            .filter(name -> kernels.stream().noneMatch(kernel -> kernel.name().equals(name)))
+            .toList();
+    skipped.add(new KernelBenchmarkResult.Skipped(group.ops().getFirst().family(), names, reason));
+  }
+
+  private void time(KernelSampler sampler, KernelCase kernel, String note) {
+    KernelSampler.Sample sample = sampler.sample(kernel.run());
+    kernels.add(
+        new KernelBenchmarkResult.KernelTime(
+            kernel.family(),
+            kernel.name(),
+            kernel.calls(),
+            kernel.cost(),
+            sample.repetitions(),
+            sample.timing(),
+            note));
   }
 
   private void ceilings() {

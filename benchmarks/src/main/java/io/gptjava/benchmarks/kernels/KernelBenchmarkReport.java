@@ -17,60 +17,21 @@ public final class KernelBenchmarkReport {
 
   /** A table of all ops against the ceilings. */
   public static String text(KernelBenchmarkResult result) {
-    StringBuilder text = new StringBuilder();
-    KernelShapes shapes = result.settings().shapes();
-    Ceilings best = result.best();
-    line(
-        text,
-        "kernels: %s, %d x %d tokens, width %d, %s",
-        shapes.type().name().toLowerCase(Locale.ROOT),
-        shapes.batch(),
-        shapes.sequence(),
-        shapes.model().width(),
-        result.method());
-    line(text, "%s; gpt-java %s", result.environment().backend(), result.environment().version());
-    if (result.emulated()) {
-      line(text, "on the host emulator: these are no timings of a GPU");
-    }
-    line(
-        text,
-        "ceilings: copy %.0f GB/s read and written, product of %d: %.4g TFLOP/s",
-        best.bytesPerSecond() / GIGA,
-        result.settings().matmulSize(),
-        best.flopsPerSecond() / TERA);
-    line(text, "");
-    line(
-        text,
-        "op                                              calls  ms median      min      p95  TFLOP/s     GB/s  bound   %% roof");
-    String family = "";
-    for (KernelTime kernel : result.kernels()) {
-      if (!kernel.family().equals(family)) {
-        family = kernel.family();
-        line(text, "%s", family);
-      }
-      line(
-          text,
-          "  %-45s %5d %10.4f %8.4f %8.4f %8s %8.1f  %-6s %6.1f",
-          kernel.name(),
-          kernel.calls(),
-          kernel.timing().median(),
-          kernel.timing().min(),
-          kernel.timing().p95(),
-          kernel.cost().flops() > 0
-              ? String.format(Locale.ROOT, "%.4g", kernel.flopsPerSecond() / TERA)
-              : "-",
-          kernel.bytesPerSecond() / GIGA,
-          kernel.memoryBound(best) ? "memory" : "matmul",
-          100 * kernel.share(best));
-    }
-    double step = result.kernels().stream().mapToDouble(KernelTime::stepMilliseconds).sum();
-    line(text, "%-53s %10.4f", "all calls of a training step", step);
-    line(text, "Roof: the shortest time that the two ceilings allow over the median time.");
-    return text.toString();
+    return KernelText.of(result);
   }
 
-  private static void line(StringBuilder text, String format, Object... arguments) {
-    text.append(String.format(Locale.ROOT, format, arguments).stripTrailing()).append('\n');
+  /** The figures of a sweep: of a single run, or of several under {@code runs}. */
+  public static ObjectNode json(KernelSweep sweep) {
+    if (sweep.results().size() == 1 && sweep.leftOut().isEmpty()) {
+      return json(sweep.results().getFirst());
+    }
+    ObjectNode root = new ObjectMapper().createObjectNode();
+    root.put("benchmark", "kernels");
+    root.putArray("runs");
+    sweep.results().forEach(result -> root.withArray("runs").add(json(result)));
+    root.putArray("left_out");
+    sweep.leftOut().forEach(each -> root.withArray("left_out").add(each.text()));
+    return root;
   }
 
   /** The same figures. */
@@ -82,10 +43,12 @@ public final class KernelBenchmarkReport {
     GptConfig model = shapes.model();
     ObjectNode settings = root.putObject("settings");
     settings.put("type", shapes.type().name().toLowerCase(Locale.ROOT));
+    settings.put("precision", result.settings().precision().name().toLowerCase(Locale.ROOT));
     settings.put("batch_size", shapes.batch()).put("sequence_length", shapes.sequence());
     settings.put("width", model.width()).put("layers", model.layers());
     settings.put("heads", model.heads()).put("vocab_size", model.vocabularySize());
     settings.put("dropout", model.dropout());
+    settings.put("processes", result.settings().processes());
     settings.put("rotation_bytes", result.settings().rotationBytes());
     root.put("timed_by", result.method());
     root.put("emulated", result.emulated());
@@ -108,6 +71,7 @@ public final class KernelBenchmarkReport {
       node.put("family", kernel.family()).put("name", kernel.name()).put("calls", kernel.calls());
       node.put("ms_median", kernel.timing().median()).put("ms_min", kernel.timing().min());
       node.put("ms_p95", kernel.timing().p95()).put("samples", kernel.timing().count());
+      node.put("spread", kernel.timing().spread());
       kernel.timing().sorted().forEach(node.putArray("ms")::add);
       node.put("repetitions", kernel.repetitions());
       node.put("flops", kernel.cost().flops()).put("bytes", kernel.cost().bytes());
@@ -115,6 +79,12 @@ public final class KernelBenchmarkReport {
       node.put("gbps", kernel.bytesPerSecond() / GIGA);
       node.put("bound", kernel.memoryBound(best) ? "memory" : "matmul");
       node.put("share", kernel.share(best));
+      kernel.noteBelow(KernelText.LOW, best).ifPresent(note -> node.put("note", note));
+    }
+    for (KernelBenchmarkResult.Skipped skipped : result.skipped()) {
+      ObjectNode node = root.withArray("skipped").addObject();
+      node.put("family", skipped.family()).put("reason", skipped.reason());
+      skipped.names().forEach(node.putArray("names")::add);
     }
     return root;
   }

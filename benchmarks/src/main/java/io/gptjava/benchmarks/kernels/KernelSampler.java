@@ -2,6 +2,8 @@ package io.gptjava.benchmarks.kernels;
 
 import io.gptjava.benchmarks.Timing;
 import io.gptjava.core.Backend;
+import java.lang.management.CompilationMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntConsumer;
@@ -15,6 +17,12 @@ final class KernelSampler {
   private static final int MOST_REPETITIONS = 256;
   private static final int MOST_WARMUPS = 10;
 
+  /** Halves of the time to warm up, at most. */
+  private static final int MOST_ROUNDS = 12;
+
+  /** Share of the time during which a JVM that has settled compiles at most. */
+  private static final double COMPILING = 0.1;
+
   private final Backend backend;
   private final OpTimer timer;
   private final int samples;
@@ -26,7 +34,8 @@ final class KernelSampler {
    *
    * @param samples timed batches
    * @param sampleMilliseconds what a batch should take at least
-   * @param warmupMilliseconds what calls before the first batch take together at least
+   * @param warmupMilliseconds what calls before the first batch take together at least; 0 for one
+   *     call
    */
   KernelSampler(
       Backend backend,
@@ -51,11 +60,7 @@ final class KernelSampler {
 
   /** Times a call; {@code run} gets 0, 1, 2, … to choose its operands by. */
   Sample sample(IntConsumer run) {
-    double warmedUp = 0;
-    for (int call = 0; call == 0 || warmedUp < warmupMilliseconds; call++) {
-      int index = call % MOST_REPETITIONS;
-      warmedUp += timer.milliseconds(() -> run.accept(index));
-    }
+    warmUp(run);
     int repetitions = repetitions(run);
     Runnable batch =
         backend.recording(
@@ -75,18 +80,61 @@ final class KernelSampler {
     return new Sample(repetitions, Timing.of(times));
   }
 
+  /**
+   * Calls for as long as asked, and on as long as the JVM still compiles much: the first op of a
+   * process waits longest for its turn with the compiler, and until then its times look steady.
+   */
+  private void warmUp(IntConsumer run) {
+    double round = warmupMilliseconds / 2;
+    int call = 0;
+    for (int rounds = 1; rounds <= MOST_ROUNDS; rounds++) {
+      double compiled = compilation();
+      double warmedUp = 0;
+      do {
+        int index = call++ % MOST_REPETITIONS;
+        warmedUp += timer.milliseconds(() -> run.accept(index));
+      } while (warmedUp < round);
+      if (warmupMilliseconds == 0
+          || rounds >= 2 && compilation() - compiled < COMPILING * warmedUp) {
+        return;
+      }
+    }
+  }
+
+  /** Milliseconds that the JVM has compiled for, where it tells. */
+  private static double compilation() {
+    CompilationMXBean compiler = ManagementFactory.getCompilationMXBean();
+    return compiler != null && compiler.isCompilationTimeMonitoringSupported()
+        ? compiler.getTotalCompilationTime()
+        : 0;
+  }
+
+  /**
+   * Seconds that an op takes to be timed: until it is warm, the batches that find their length (the
+   * last of which, made twice, is as long as all before), those until its times settle, and those
+   * that count.
+   *
+   * @param call seconds of one call
+   */
+  static double seconds(KernelBenchmark.Settings settings, double call) {
+    double warm = Math.max(call, settings.warmupMilliseconds() * 1e-3);
+    double batch = Math.clamp(settings.sampleMilliseconds() * 1e-3, call, MOST_REPETITIONS * call);
+    return warm + (3 + MOST_WARMUPS + settings.samples()) * batch;
+  }
+
   private int repetitions(IntConsumer run) {
     int repetitions = 1;
     while (repetitions < MOST_REPETITIONS) {
       int count = repetitions;
-      double ms =
-          timer.milliseconds(
-              () -> {
-                for (int i = 0; i < count; i++) {
-                  run.accept(i);
-                }
-              });
-      if (ms >= sampleMilliseconds) {
+      Runnable batch =
+          () -> {
+            for (int i = 0; i < count; i++) {
+              run.accept(i);
+            }
+          };
+      // Twice: a pause in one of them must not end the search at a batch that is too short.
+      if (timer.milliseconds(batch) >= sampleMilliseconds
+          && timer.milliseconds(batch) >= sampleMilliseconds) {
         break;
       }
       repetitions *= 2;

@@ -15,6 +15,11 @@ final class NormKernels {
   private static final String NORMALISATION = "normalisation";
   private static final String ELEMENTWISE = "elementwise";
 
+  private static final String PASSES =
+      "goes through a row three times in the cache: mean, variance, result";
+  private static final String EXPONENTIAL =
+      "compute-bound: an exponential and a division an element";
+
   private NormKernels() {}
 
   private record Links(
@@ -46,56 +51,63 @@ final class NormKernels {
                     operands.uniform(DType.F32, 0.9f, 1.1f, n)));
     return List.of(
         new KernelCase(
-            NORMALISATION,
-            "layerNorm",
-            1,
-            OpCost.layerNorm(type, n, c),
-            i -> {
-              Links s = sets.get(i % sets.size());
-              ops.layerNorm(s.residual, gamma, beta, s.out, s.mean, s.rstd);
-            }),
+                NORMALISATION,
+                "layerNorm",
+                1,
+                OpCost.layerNorm(type, n, c),
+                i -> {
+                  Links s = sets.get(i % sets.size());
+                  ops.layerNorm(s.residual, gamma, beta, s.out, s.mean, s.rstd);
+                })
+            .onCpu(CpuNotes.of(type, PASSES)),
         new KernelCase(
-            NORMALISATION,
-            "residualLayerNorm",
-            2 * layers,
-            OpCost.residualLayerNorm(type, n, c),
-            i -> {
-              Links s = sets.get(i % sets.size());
-              ops.residualLayerNorm(
-                  s.residual,
-                  s.branch,
-                  shapes.residualDropout(),
-                  shapes.sequence(),
-                  gamma,
-                  beta,
-                  s.sum,
-                  s.out,
-                  s.mean,
-                  s.rstd);
-            }),
+                NORMALISATION,
+                "residualLayerNorm",
+                2 * layers,
+                OpCost.residualLayerNorm(type, n, c),
+                i -> {
+                  Links s = sets.get(i % sets.size());
+                  ops.residualLayerNorm(
+                      s.residual,
+                      s.branch,
+                      shapes.residualDropout(),
+                      shapes.sequence(),
+                      gamma,
+                      beta,
+                      s.sum,
+                      s.out,
+                      s.mean,
+                      s.rstd);
+                })
+            .onCpu(CpuNotes.of(shapes, PASSES)),
         new KernelCase(
-            NORMALISATION,
-            "residualLayerNormBackward",
-            2 * layers + 1,
-            OpCost.layerNormBackward(type, n, c, 5),
-            i -> {
-              Links s = sets.get(i % sets.size());
-              ops.residualLayerNormBackward(
-                  s.out,
-                  s.sum,
-                  gamma,
-                  s.mean,
-                  s.rstd,
-                  s.residual,
-                  shapes.residualDropout(),
-                  shapes.sequence(),
-                  s.residual,
-                  s.branch,
-                  dGamma,
-                  dBeta,
-                  false,
-                  workspace);
-            }));
+                NORMALISATION,
+                "residualLayerNormBackward",
+                2 * layers + 1,
+                OpCost.layerNormBackward(type, n, c, 5),
+                i -> {
+                  Links s = sets.get(i % sets.size());
+                  ops.residualLayerNormBackward(
+                      s.out,
+                      s.sum,
+                      gamma,
+                      s.mean,
+                      s.rstd,
+                      s.residual,
+                      shapes.residualDropout(),
+                      shapes.sequence(),
+                      s.residual,
+                      s.branch,
+                      dGamma,
+                      dBeta,
+                      false,
+                      workspace);
+                })
+            .onCpu(
+                CpuNotes.of(
+                    shapes,
+                    "goes through a row three times in the cache, adding it to the sums of gamma's"
+                        + " and beta's gradients")));
   }
 
   private record Trio(Tensor a, Tensor b, Tensor c) {}
@@ -116,19 +128,24 @@ final class NormKernels {
     OpCost two = OpCost.elementwise(type, n * wide, 2);
     OpCost three = OpCost.elementwise(type, n * wide, 3);
     return List.of(
-        elementwise("gelu", two, i -> ops.gelu(at(sets, i).a, at(sets, i).b)),
+        elementwise("gelu", two, i -> ops.gelu(at(sets, i).a, at(sets, i).b))
+            .onCpu(CpuNotes.of(type, EXPONENTIAL)),
         elementwise(
-            "geluBackward",
-            three,
-            i -> ops.geluBackward(at(sets, i).a, at(sets, i).b, at(sets, i).c)),
-        elementwise("softmax", two, i -> ops.softmax(at(sets, i).a, at(sets, i).b)),
+                "geluBackward",
+                three,
+                i -> ops.geluBackward(at(sets, i).a, at(sets, i).b, at(sets, i).c))
+            .onCpu(CpuNotes.of(type, EXPONENTIAL)),
+        elementwise("softmax", two, i -> ops.softmax(at(sets, i).a, at(sets, i).b))
+            .onCpu(CpuNotes.of(type, "three passes over a row in the cache; " + EXPONENTIAL)),
         elementwise(
-            "softmaxBackward",
-            three,
-            i -> ops.softmaxBackward(at(sets, i).a, at(sets, i).b, at(sets, i).c)),
+                "softmaxBackward",
+                three,
+                i -> ops.softmaxBackward(at(sets, i).a, at(sets, i).b, at(sets, i).c))
+            .onCpu(CpuNotes.of(type, "two passes over a row in the cache")),
         elementwise("copy", two, i -> ops.copy(at(sets, i).a, at(sets, i).b)),
         elementwise(
-            "fill", OpCost.elementwise(type, n * wide, 1), i -> ops.fill(at(sets, i).c, 0.5f)),
+                "fill", OpCost.elementwise(type, n * wide, 1), i -> ops.fill(at(sets, i).c, 0.5f))
+            .onCpu("a store first reads the cache line that it overwrites, which is not counted"),
         cast(ops, operands, n * wide));
   }
 
@@ -143,7 +160,10 @@ final class NormKernels {
                 new Pair(
                     operands.activations(DType.F32, count), operands.output(DType.BF16, count)));
     return elementwise(
-        "cast f32 to bf16", new OpCost(0, bytes), i -> ops.cast(at(sets, i).from, at(sets, i).to));
+            "cast f32 to bf16",
+            new OpCost(0, bytes),
+            i -> ops.cast(at(sets, i).from, at(sets, i).to))
+        .onCpu("compute-bound: rounds to nearest even and keeps NaN in six vector instructions");
   }
 
   private static <T> T at(List<T> sets, int i) {

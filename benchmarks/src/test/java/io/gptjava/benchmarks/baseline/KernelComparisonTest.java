@@ -151,10 +151,16 @@ final class KernelComparisonTest {
     KernelBenchmarkResult result = run(new Random(4), 2, 1, 1, 32);
     KernelBaseline before = baseline(result);
     Path path = temporary.resolve("baseline.json");
-    before.requireLike(path, result);
+    assertEquals(before, KernelBaseline.like(path, List.of(before), result));
     refused(
         "width is 32, now it is 64",
-        () -> before.requireLike(path, run(new Random(4), 2, 1, 1, 64)));
+        () -> KernelBaseline.like(path, List.of(before), run(new Random(4), 2, 1, 1, 64)));
+    KernelBenchmarkResult wide = run(new Random(4), 2, 1, 1, 64);
+    KernelBaseline wider = baseline(wide);
+    assertEquals(wider, KernelBaseline.like(path, List.of(before, wider), wide));
+    refused(
+        "none of its 2 runs is of fp32-B2-T16-C128",
+        () -> KernelBaseline.like(path, List.of(before, wider), run(new Random(4), 2, 1, 1, 128)));
     String json = KernelBenchmarkReport.json(result).toString();
     refused("is not JSON", () -> KernelBaseline.read(file(json.substring(9))));
     refused("does not exist", () -> KernelBaseline.read(temporary.resolve("nowhere")));

@@ -1,11 +1,45 @@
 package io.gptjava.benchmarks.kernels;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gptjava.benchmarks.LineFit;
+import io.gptjava.core.BackendOptions;
+import io.gptjava.core.Backends;
+import io.gptjava.core.DType;
+import io.gptjava.core.Failure;
+import io.gptjava.core.GptConfig;
+import io.gptjava.core.GptException;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 
 final class AttentionFitTest {
+  @Test
+  void attentionThatDoesNotFitIsAnErrorOfCapacity() {
+    KernelShapes shapes =
+        new KernelShapes(new GptConfig(64, 16, 32, 2, 2, 0, true, true), DType.F32, 2, 16);
+    GptException e =
+        assertThrows(
+            GptException.class,
+            () ->
+                AttentionSweep.run(
+                    KernelBenchmark.Settings.quick(shapes, 1),
+                    List.of(8),
+                    16,
+                    settings ->
+                        KernelBenchmark.run(
+                            () -> Backends.open("cpu", BackendOptions.DEFAULT),
+                            settings,
+                            () -> OptionalLong.of(1),
+                            "test",
+                            Optional.empty())));
+    assertEquals(Failure.CAPACITY, e.failure());
+    assertTrue(e.getMessage().contains("16 tokens: the group's operands take"), e.getMessage());
+  }
+
   @Test
   void aLineIsFoundAndADeviationShown() {
     double[] lengths = {128, 256, 512, 1024};

@@ -21,6 +21,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
@@ -66,6 +67,34 @@ final class KernelBenchmarkTest {
     assertEquals(
         List.of("attentionBackward", "headCrossEntropy", "headCrossEntropy,"),
         result.kernels().stream().map(kernel -> kernel.name().split(" ")[0]).toList());
+  }
+
+  @Test
+  void groupsThatDoNotFitAreSkippedWithTheReason() {
+    KernelBenchmark.Settings settings =
+        KernelBenchmark.Settings.quick(SHAPES, 3).withOnly(Pattern.compile("gelu|adamW"));
+    long needed;
+    try (ReferenceBackend backend = new ReferenceBackend()) {
+      KernelPlan plan = KernelPlan.of(backend, settings);
+      assertEquals(3, plan.groups().size(), "linear layers with GELU, element-wise ops, AdamW");
+      needed = plan.groups().getLast().bytes();
+      assertTrue(needed > 16 * MODEL.parameterCount(), "weights, gradients and two moments");
+      assertTrue(needed > plan.groups().getFirst().bytes(), "the others are smaller");
+    }
+    KernelBenchmarkResult result =
+        KernelBenchmark.run(
+            () -> Backends.open("cpu", BackendOptions.DEFAULT),
+            settings,
+            () -> OptionalLong.of(needed - 1),
+            "test",
+            Optional.empty());
+    assertEquals(
+        List.of("linearBackwardInput gelu out 14x48x12", "gelu", "geluBackward"),
+        result.kernels().stream().map(KernelTime::name).toList());
+    assertEquals(1, result.skipped().size());
+    assertEquals(List.of("adamW"), result.skipped().getFirst().names());
+    assertTrue(KernelBenchmarkReport.text(result).contains("skipped: adamW: the group's"));
+    assertEquals(1, KernelBenchmarkReport.json(result).path("skipped").size());
   }
 
   @Test

@@ -8,11 +8,13 @@ import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.config.ResolvedSettings;
 import io.gptjava.cli.config.TrainConfigs;
 import io.gptjava.cli.model.Models;
+import io.gptjava.cli.run.SystemMemory;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.run.BuildCommit;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -51,8 +53,7 @@ public final class BenchAttentionCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Option(names = "--json", description = "Print one JSON object instead of a table.")
-  private boolean json;
+  @Mixin private KernelOptions measuring;
 
   @Option(
       names = "--sequence-lengths",
@@ -66,18 +67,6 @@ public final class BenchAttentionCommand implements Callable<Integer> {
       paramLabel = "N",
       description = "Tokens of each measurement, in sequences of the length. Default: 2048.")
   private int tokens = 2048;
-
-  @Option(
-      names = "--samples",
-      paramLabel = "N",
-      description = "Timed batches of calls an op. Default: 9 on a GPU, 7 on a CPU.")
-  private int samples;
-
-  @Option(
-      names = "--quick",
-      description =
-          "Small ceilings, no rotation past the cache: to see that it runs, not to measure.")
-  private boolean quick;
 
   private BenchAttentionCommand(CliContext context) {
     this.context = context;
@@ -99,15 +88,20 @@ public final class BenchAttentionCommand implements Callable<Integer> {
     ResolvedSettings settings = SETTINGS.resolve(spec, context);
     TrainConfig config = TrainConfigs.from(settings, Models::config);
     BackendChoice choice = BackendChoice.of(settings, context.environment());
-    KernelBenchmark.Settings benchmark = KernelSettings.of(choice, config, quick, samples);
+    KernelBenchmark.Settings benchmark = measuring.settings(choice, config);
     AttentionSweep sweep =
         AttentionSweep.run(
             benchmark,
             lengths,
             tokens,
             each ->
-                KernelBenchmark.run(choice::open, each, GptVersion.number(), BuildCommit.read()));
-    if (json) {
+                KernelBenchmark.run(
+                    choice::open,
+                    each,
+                    SystemMemory::availableBytes,
+                    GptVersion.number(),
+                    BuildCommit.read()));
+    if (measuring.json()) {
       context.out().println(sweep.json());
     } else {
       context.out().print(sweep.text());

@@ -32,7 +32,8 @@ public final class BenchCommand implements Runnable {
         .addSubcommand("kernels", BenchKernelsCommand.create(context))
         .addSubcommand("attention", BenchAttentionCommand.create(context))
         .addSubcommand("memory", BenchMemoryCommand.create(context))
-        .addSubcommand("matmul", new BenchMatmulCommand(context));
+        .addSubcommand("matmul", new BenchMatmulCommand(context))
+        .addSubcommand("summary", new BenchSummaryCommand(context));
   }
 
   @Override
@@ -41,6 +42,7 @@ public final class BenchCommand implements Runnable {
         spec.commandLine(),
         "Missing benchmark: gpt bench train times training steps, gpt bench kernels single ops, gpt"
             + " bench attention attention by sequence length, gpt bench memory plans without"
-            + " running, gpt bench matmul the CPU's matrix products");
+            + " running, gpt bench matmul the CPU's matrix products, gpt bench summary sums up what was"
+            + " recorded");
   }
 }

@@ -1,30 +1,28 @@
 package io.gptjava.cli.command;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gptjava.benchmarks.DeviceTrainBenchmark;
 import io.gptjava.benchmarks.baseline.KernelBaseline;
 import io.gptjava.benchmarks.baseline.KernelComparison;
 import io.gptjava.benchmarks.baseline.KernelComparisonReport;
 import io.gptjava.benchmarks.kernels.KernelBenchmark;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkReport;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkResult;
+import io.gptjava.benchmarks.kernels.KernelSweep;
+import io.gptjava.benchmarks.kernels.KernelText;
 import io.gptjava.cli.CliContext;
 import io.gptjava.cli.GptVersion;
-import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.config.ResolvedSettings;
-import io.gptjava.cli.config.TrainConfigs;
-import io.gptjava.cli.model.Models;
+import io.gptjava.cli.run.SystemMemory;
+import io.gptjava.core.Backend;
 import io.gptjava.core.Failure;
-import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.run.BuildCommit;
-import java.nio.file.Path;
-import java.util.Optional;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
-import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** Times single ops. */
@@ -35,76 +33,52 @@ import picocli.CommandLine.Spec;
       "Times every op at the shapes of a training step, on random data from memory, and a large copy"
           + " and a large matrix product as the machine's ceilings.",
       "",
-      "Shape and batch come from --preset (default: gpt2-124m) and the flags below."
+      "Shape and batch come from --preset (default: gpt2-124m) and the flags below, or from --shapes or"
+          + " --sweep. Groups of ops that do not fit in memory are skipped. Several precisions are"
+          + " compared with one another; what the spread of the timings does not tell apart is not"
+          + " ranked."
     },
     footer = {
       "",
       "Examples",
       "  gpt bench kernels --backend cuda --precision bf16 --batch-size 64",
-      "  gpt bench kernels --preset textbook --backend cpu --only attention",
+      "  gpt bench kernels --preset textbook --backend cpu --only attention --plot roof.svg",
+      "  gpt bench kernels --shapes 'B=1,T=512,C=256,H=4;gpt2-355m,B=2' --precision fp32,bf16",
+      "  gpt bench kernels --backend cuda --sweep --precision bf16 --csv sweep.csv",
       "  gpt bench kernels --json > before.json; gpt bench kernels --baseline before.json"
     })
 public final class BenchKernelsCommand implements Callable<Integer> {
   private static final BenchSettings SETTINGS =
       BenchSettings.of(
-          "gpt2-124m",
-          "preset",
-          "layers",
-          "heads",
-          "width",
-          "context-length",
-          "vocab-size",
-          "dropout",
-          "batch-size",
-          "sequence-length",
-          "seed",
-          "backend",
-          "device",
-          "precision",
-          "blas",
-          "threads");
-
-  /** How often what seems slower is measured again before it is called so. */
-  private static final int LOOKS = 2;
+              "gpt2-124m",
+              "preset",
+              "layers",
+              "heads",
+              "width",
+              "context-length",
+              "vocab-size",
+              "dropout",
+              "batch-size",
+              "sequence-length",
+              "seed",
+              "backend",
+              "device",
+              "precision",
+              "blas",
+              "threads")
+          .withSeveral("precision");
 
   private final CliContext context;
 
   @Spec private CommandSpec spec;
 
-  @Option(names = "--json", description = "Print one JSON object instead of a table.")
-  private boolean json;
+  @Mixin private KernelOptions measuring;
 
-  @Option(
-      names = "--only",
-      paramLabel = "REGEX",
-      description = "Only the ops whose group or name it finds.")
-  private String only = "";
+  @Mixin private KernelSelection selection;
 
-  @Option(
-      names = "--samples",
-      paramLabel = "N",
-      description = "Timed batches of calls an op. Default: 9 on a GPU, 7 on a CPU.")
-  private int samples;
+  @Mixin private KernelOutputs outputs;
 
-  @Option(
-      names = "--quick",
-      description =
-          "Small ceilings, no rotation past the cache: to see that it runs, not to measure.")
-  private boolean quick;
-
-  @Option(
-      names = "--baseline",
-      paramLabel = "FILE",
-      description =
-          "What --json printed once: compare with it, measure again what seems slower, and exit with 9"
-              + " if that confirms it.")
-  private Path baseline;
-
-  @Option(
-      names = "--tolerance",
-      paramLabel = "SHARE",
-      description = "Changes up to this share are none. Default: 0.05.")
-  private double tolerance = 0.05;
+  @Mixin private KernelRegression regression;
 
   private BenchKernelsCommand(CliContext context) {
     this.context = context;
@@ -118,65 +92,78 @@ public final class BenchKernelsCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     ResolvedSettings settings = SETTINGS.resolve(spec, context);
-    TrainConfig config = TrainConfigs.from(settings, Models::config);
-    BackendChoice choice = BackendChoice.of(settings, context.environment());
-    Optional<KernelBaseline> before = Optional.ofNullable(baseline).map(KernelBaseline::read);
-    if (!(tolerance >= 0 && tolerance < 1)) {
-      throw Usage.error("--tolerance %s must be from 0 to less than 1", tolerance);
+    List<KernelBaseline> before = regression.read();
+    outputs.check();
+    List<KernelSweep.Point> points =
+        selection.points(settings, measuring, context).stream()
+            .map(
+                point ->
+                    new KernelSweep.Point(
+                        point.opener(), point.settings().withProcesses(regression.processes())))
+            .toList();
+    boolean device;
+    try (Backend backend = points.getFirst().opener().get()) {
+      device = DeviceTrainBenchmark.suits(backend);
     }
-    KernelBenchmark.Settings benchmark =
-        KernelSettings.of(choice, config, quick, samples).withOnly(pattern());
-    KernelBenchmarkResult result = run(choice, benchmark);
-    Optional<KernelComparison> comparison = Optional.empty();
-    if (before.isPresent()) {
-      before.get().requireLike(baseline, result);
-      comparison = Optional.of(compare(before.get(), result, choice, benchmark));
-    }
-    if (json) {
-      ObjectNode root = KernelBenchmarkReport.json(result);
-      comparison.ifPresent(c -> KernelComparisonReport.put(root.putObject("comparison"), c));
-      context.out().println(root);
+    KernelSweep sweep =
+        KernelSweep.run(points, selection.limit(device), this::run, context.err()::println);
+    List<KernelComparison> comparisons =
+        regression.compare(
+            before, sweep.results(), (result, ops) -> run(again(points, result, ops)));
+    if (measuring.json()) {
+      context.out().println(json(sweep, comparisons));
     } else {
-      context.out().print(KernelBenchmarkReport.text(result));
-      comparison.ifPresent(c -> context.out().print("\n" + KernelComparisonReport.text(c)));
+      context.out().print(text(sweep.results(), comparisons));
     }
-    return comparison.filter(KernelComparison::regression).isPresent()
+    outputs.write(sweep.results()).forEach(file -> context.err().println("wrote " + file));
+    return comparisons.stream().anyMatch(KernelComparison::regression)
         ? Failure.REGRESSION.exitCode()
         : 0;
   }
 
-  private static KernelBenchmarkResult run(
-      BackendChoice choice, KernelBenchmark.Settings benchmark) {
-    return KernelBenchmark.run(choice::open, benchmark, GptVersion.number(), BuildCommit.read());
+  private KernelBenchmarkResult run(KernelSweep.Point point) {
+    int processes = point.settings().processes();
+    if (processes > 1) {
+      List<String> arguments = spec.root().commandLine().getParseResult().originalArgs();
+      return new KernelProcesses(context, arguments, processes).run(point.settings());
+    }
+    return KernelBenchmark.run(
+        point.opener(),
+        point.settings(),
+        SystemMemory::availableBytes,
+        GptVersion.number(),
+        BuildCommit.read());
   }
 
-  /** Looks again at what seems slower: a busy neighbour does not stay with one op. */
-  private KernelComparison compare(
-      KernelBaseline before,
-      KernelBenchmarkResult result,
-      BackendChoice choice,
-      KernelBenchmark.Settings benchmark) {
-    KernelComparison comparison = KernelComparison.of(before, result, tolerance);
-    for (int look = 1; look <= LOOKS && comparison.regression(); look++) {
-      KernelBenchmark.Settings again = benchmark;
-      if (!comparison.allSlower()) {
-        String suspects =
-            comparison.slower().stream()
-                .map(change -> Pattern.quote(change.family() + " " + change.name()))
-                .collect(Collectors.joining("|", "^(", ")$"));
-        again = benchmark.withOnly(Pattern.compile(suspects));
+  private static KernelSweep.Point again(
+      List<KernelSweep.Point> points, KernelBenchmarkResult result, Pattern ops) {
+    KernelSweep.Point same =
+        points.stream()
+            .filter(point -> point.settings().equals(result.settings()))
+            .findFirst()
+            .orElseThrow();
+    return new KernelSweep.Point(same.opener(), same.settings().withOnly(ops));
+  }
+
+  private static String text(
+      List<KernelBenchmarkResult> results, List<KernelComparison> comparisons) {
+    StringBuilder text = new StringBuilder();
+    for (int i = 0; i < results.size(); i++) {
+      text.append(i == 0 ? "" : "\n").append(KernelText.of(results.get(i)));
+      if (!comparisons.isEmpty()) {
+        text.append('\n').append(KernelComparisonReport.text(comparisons.get(i)));
       }
-      comparison =
-          comparison.confirmedBy(KernelComparison.of(before, run(choice, again), tolerance));
     }
-    return comparison;
+    return text.append(KernelText.precisions(results)).toString();
   }
 
-  private Pattern pattern() {
-    try {
-      return Pattern.compile(only);
-    } catch (PatternSyntaxException e) {
-      throw Usage.error("--only %s is not a regular expression: %s", only, e.getDescription());
+  private ObjectNode json(KernelSweep sweep, List<KernelComparison> comparisons) {
+    ObjectNode root = KernelBenchmarkReport.json(sweep);
+    root.put("command", RecordedCommand.of(spec));
+    for (int i = 0; i < comparisons.size(); i++) {
+      ObjectNode run = root.has("runs") ? (ObjectNode) root.path("runs").get(i) : root;
+      KernelComparisonReport.put(run.putObject("comparison"), comparisons.get(i));
     }
+    return root;
   }
 }

@@ -1,7 +1,6 @@
 package io.gptjava.cli.command;
 
 import io.gptjava.cli.CliContext;
-import io.gptjava.cli.config.Availability;
 import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.config.Layer;
 import io.gptjava.cli.config.ResolvedSettings;
@@ -91,7 +90,6 @@ public final class ResumeCommand implements Callable<Integer> {
     }
     ResolvedSettings settings =
         RunSettings.read(run.resolve("config.json"), RunFolder.readConfig(run), changes());
-    Availability.check(settings);
     BackendChoice.of(settings, context.environment()).check();
     TrainConfig config = TrainConfigs.from(settings, Models::config);
     OptionalLong step = from == null ? OptionalLong.empty() : OptionalLong.of(from);

@@ -1,7 +1,6 @@
 package io.gptjava.cli.command;
 
 import io.gptjava.cli.CliContext;
-import io.gptjava.cli.config.Availability;
 import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.config.FlagOptions;
 import io.gptjava.cli.config.Presets;
@@ -80,7 +79,6 @@ public final class TrainCommand implements Callable<Integer> {
             FlagOptions.layer(spec.commandLine().getParseResult()),
             Optional.ofNullable(config),
             context.environment());
-    Availability.check(settings);
     BackendChoice.of(settings, context.environment()).check();
     TrainConfig train = TrainConfigs.from(settings, Models::config);
     TrainingSession session = new TrainingSession(context, settings, train);

@@ -1,7 +1,6 @@
 package io.gptjava.cli.command;
 
 import io.gptjava.cli.CliContext;
-import io.gptjava.cli.config.Availability;
 import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.cli.config.FlagOptions;
 import io.gptjava.cli.config.Layer;
@@ -61,7 +60,6 @@ public final class VerifyResumeCommand implements Callable<Integer> {
     Layer flags = FlagOptions.layer(spec.commandLine().getParseResult());
     ResolvedSettings asked =
         SettingsResolver.resolve(flags, Optional.ofNullable(config), context.environment());
-    Availability.check(asked);
     BackendChoice.of(asked, context.environment()).check();
     int half = asked.given("steps") ? Math.max(1, asked.integer("steps")) : DEFAULT_STEPS;
     Layer whole = new Layer();

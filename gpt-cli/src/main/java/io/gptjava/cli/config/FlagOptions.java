@@ -71,8 +71,13 @@ public final class FlagOptions {
 
   /** What the command line gave. */
   public static Layer layer(ParseResult parsed) {
+    return layer(parsed, Settings.withFlags());
+  }
+
+  /** What the command line gave of some settings. */
+  public static Layer layer(ParseResult parsed, List<Setting> chosen) {
     Layer layer = new Layer();
-    for (Setting setting : Settings.withFlags()) {
+    for (Setting setting : chosen) {
       OptionSpec option = parsed.commandSpec().findOption(setting.flag());
       // In a group, picocli does not count an option as matched that takes its own parameters.
       boolean given =

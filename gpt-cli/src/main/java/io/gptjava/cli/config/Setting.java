@@ -49,6 +49,11 @@ public record Setting(
     }
   }
 
+  /** The same that takes several of its choices, separated by commas. */
+  public Setting several() {
+    return new Setting(key, SettingType.CHOICES, group, choices, description);
+  }
+
   /** Whether there is a flag for it. */
   public boolean hasFlag() {
     return group != Group.PRESET_ONLY;

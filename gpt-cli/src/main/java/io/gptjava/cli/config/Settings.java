@@ -142,7 +142,10 @@ public final class Settings {
     t.choice("blas", List.of("panama", "jcuda"), "How the CUDA backend calls cuBLAS.");
     t.add("threads", COUNT, "Threads of the CPU backend. 0: one per processor.");
     t.add("sync-kernels", FLAG, "Wait for each CUDA kernel, to find the one that fails.");
-    t.add("profile", FLAG, "Time the parts of a step.");
+    t.add(
+        "profile",
+        FLAG,
+        "Time the ops of three steps; a table of them, and a timeline in trace.json.");
     t.group = Group.WATCHING;
     t.add("eval-every", CADENCE, "When to evaluate.");
     t.add("eval-batches", COUNT, "Most batches of each split per evaluation. 0: all.");

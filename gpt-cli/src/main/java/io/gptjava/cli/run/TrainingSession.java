@@ -47,10 +47,15 @@ public final class TrainingSession {
   public int train(Path out) {
     try (LivePage page = LivePage.open(settings.integer("watch"), context.err());
         Backend backend = openWithRoom();
+        RunProfile profile = new RunProfile(settings.flag("profile"), backend);
         TrainingRun run =
             TrainingRun.create(
-                backend, config, RunSettings.toJson(settings), out, List.of(console()))) {
-      return go(backend, run, page);
+                profile.backend(),
+                config,
+                RunSettings.toJson(settings),
+                out,
+                profile.listeners(console()))) {
+      return go(profile, run, page);
     }
   }
 
@@ -63,8 +68,11 @@ public final class TrainingSession {
   public int resume(Path folder, OptionalLong step) {
     try (LivePage page = LivePage.open(settings.integer("watch"), context.err());
         Backend backend = openWithRoom();
-        TrainingRun run = TrainingRun.resume(backend, config, folder, step, List.of(console()))) {
-      return go(backend, run, page);
+        RunProfile profile = new RunProfile(settings.flag("profile"), backend);
+        TrainingRun run =
+            TrainingRun.resume(
+                profile.backend(), config, folder, step, profile.listeners(console()))) {
+      return go(profile, run, page);
     }
   }
 
@@ -161,9 +169,9 @@ public final class TrainingSession {
         config.batch().accumulate());
   }
 
-  private int go(Backend backend, TrainingRun run, LivePage page) {
+  private int go(RunProfile profile, TrainingRun run, LivePage page) {
     if (!silent()) {
-      RunHeader.print(context.out(), backend, config, run.data());
+      RunHeader.print(context.out(), profile.backend(), config, run.data());
     }
     page.show(run.report());
     if (!settings.flag("quiet")) {
@@ -178,6 +186,7 @@ public final class TrainingSession {
       outcome = run.train();
       signal = interrupts.exitCode();
     }
+    profile.write(run.path(), silent() ? context.err() : context.out());
     if (outcome == Trainer.Outcome.STOPPED) {
       context
           .err()

@@ -20,7 +20,6 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 final class TrainConfigsTest {
   private static TrainConfig config(String... keysAndValues) {
@@ -98,16 +97,6 @@ final class TrainConfigsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      strings = {"story", "textbook", "textbook-warmup", "gpt2-124m", "gpt2-355m", "gpt2-774m"})
-  void everyPresetIsAvailable(String preset) {
-    Layer layer = new Layer();
-    Setting setting = Settings.ALL.get("preset");
-    layer.put(setting, List.of(preset), setting.flag(), "flag");
-    Availability.check(SettingsResolver.resolve(layer, Optional.empty(), Map.of()));
-  }
-
-  @ParameterizedTest
   @CsvSource({
     "heads, 5, is not divisible by --heads 5",
     "sequence-length, 65, is more than the model's context length 64",
@@ -159,19 +148,5 @@ final class TrainConfigsTest {
         config("spike-guard", "rollback", "spike-threshold", "4.5", "spike-window", "50")
             .keep()
             .spikes());
-  }
-
-  @ParameterizedTest
-  @CsvSource({
-    "profile, true, USAGE",
-  })
-  void whatThisBuildLacksIsRefused(String key, String value, Failure failure) {
-    Layer layer = new Layer();
-    Setting setting = Settings.ALL.get(key);
-    layer.put(setting, List.of(value), setting.flag(), "flag");
-    ResolvedSettings settings = SettingsResolver.resolve(layer, Optional.empty(), Map.of());
-    GptException e = assertThrows(GptException.class, () -> Availability.check(settings));
-    assertEquals(failure, e.failure());
-    assertTrue(e.getMessage().startsWith("--" + key), e.getMessage());
   }
 }

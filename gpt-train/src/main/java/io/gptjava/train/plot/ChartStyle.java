@@ -33,7 +33,9 @@ import org.jfree.data.xy.XYSeriesCollection;
  * How charts look: light, thin axes, a faint grid, colours that colour-blind readers tell apart.
  */
 final class ChartStyle {
-  private static final String FONT = Font.SANS_SERIF;
+  /** Family of every text. */
+  static final String FONT = Font.SANS_SERIF;
+
   private static final Color INK = new Color(0x33, 0x38, 0x40);
   private static final Color MUTED = new Color(0x6B, 0x72, 0x80);
   private static final Color GRID = new Color(0xE5, 0xE7, 0xEB);
@@ -90,14 +92,24 @@ final class ChartStyle {
       plot.addAnnotation(
           new XYTitleAnnotation(0.985, 0.97, legend, RectangleAnchor.TOP_RIGHT), false);
     }
+    return chart(plot);
+  }
+
+  /** A plot with its surroundings. */
+  static Chart chart(XYPlot plot) {
     JFreeChart chart = new JFreeChart(null, null, plot, false);
     chart.setBackgroundPaint(Color.WHITE);
     chart.setPadding(new RectangleInsets(14, 12, 12, 22));
     return new Chart(chart);
   }
 
+  /** A colour of the palette. */
+  static Color colour(int number) {
+    return COLOURS.get(number % COLOURS.size());
+  }
+
   /** Drawing needs no display; without this, AWT looks for one. */
-  private static void headless() {
+  static void headless() {
     if (System.getProperty("java.awt.headless") == null) {
       System.setProperty("java.awt.headless", "true");
     }
@@ -214,7 +226,8 @@ final class ChartStyle {
     }
   }
 
-  private static void stylePlot(XYPlot plot) {
+  /** Colours and axes of a plot. */
+  static void stylePlot(XYPlot plot) {
     plot.setBackgroundPaint(Color.WHITE);
     plot.setOutlineVisible(false);
     plot.setDomainGridlinePaint(GRID);

@@ -1,4 +1,4 @@
-package io.gptjava.benchmarks.baseline;
+package io.gptjava.benchmarks;
 
 import java.util.List;
 
@@ -73,7 +73,7 @@ public record RatioInterval(double low, double ratio, double high) {
   }
 
   /** The same beside a machine that became so many times slower itself. */
-  RatioInterval dividedBy(double drift) {
+  public RatioInterval dividedBy(double drift) {
     return new RatioInterval(low / drift, ratio / drift, high / drift);
   }
 }

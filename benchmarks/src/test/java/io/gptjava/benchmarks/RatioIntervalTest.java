@@ -1,4 +1,4 @@
-package io.gptjava.benchmarks.baseline;
+package io.gptjava.benchmarks;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;

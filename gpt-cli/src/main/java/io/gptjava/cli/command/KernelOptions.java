@@ -6,19 +6,32 @@ import io.gptjava.benchmarks.kernels.KernelShapes;
 import io.gptjava.cli.config.BackendChoice;
 import io.gptjava.core.Backend;
 import io.gptjava.train.config.TrainConfig;
+import picocli.CommandLine.Option;
 
-/** How benchmarks of single ops run on a backend. */
-final class KernelSettings {
-  private KernelSettings() {}
+/** The flags that say how benchmarks of single ops measure and print. */
+final class KernelOptions {
+  @Option(names = "--json", description = "Print one JSON object instead of a table.")
+  private boolean json;
 
-  /**
-   * Sizes for the backend, at the shapes of a training step.
-   *
-   * @param quick to see that it runs, not to measure
-   * @param samples timed batches of an op; 0 for the backend's usual number
-   */
-  static KernelBenchmark.Settings of(
-      BackendChoice choice, TrainConfig config, boolean quick, int samples) {
+  @Option(
+      names = "--samples",
+      paramLabel = "N",
+      description = "Timed batches of calls an op. Default: 9 on a GPU, 7 on a CPU.")
+  private int samples;
+
+  @Option(
+      names = "--quick",
+      description =
+          "Small ceilings, no rotation past the cache: to see that it runs, not to measure.")
+  private boolean quick;
+
+  /** Whether to print JSON. */
+  boolean json() {
+    return json;
+  }
+
+  /** Sizes for the backend, at the shapes of a training step. */
+  KernelBenchmark.Settings settings(BackendChoice choice, TrainConfig config) {
     if (samples < 0) {
       throw Usage.error("--samples %d must be at least 1", samples);
     }
@@ -38,6 +51,7 @@ final class KernelSettings {
             : device
                 ? KernelBenchmark.Settings.device(shapes, config.seed())
                 : KernelBenchmark.Settings.host(shapes, config.seed());
+    benchmark = benchmark.withPrecision(config.precision());
     return samples > 0 ? benchmark.withSamples(samples) : benchmark;
   }
 }

@@ -1,0 +1,2 @@
+/** The recorded measurements and their summary. */
+package io.gptjava.benchmarks.results;
