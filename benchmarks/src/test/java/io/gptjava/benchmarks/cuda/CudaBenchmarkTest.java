@@ -12,6 +12,8 @@ import io.gptjava.benchmarks.DeviceTrainResult;
 import io.gptjava.benchmarks.StepTimeline;
 import io.gptjava.benchmarks.TrainBenchmark;
 import io.gptjava.benchmarks.TrainBenchmarkResult.OpShare;
+import io.gptjava.benchmarks.TrainPoint;
+import io.gptjava.benchmarks.TrainSweep;
 import io.gptjava.benchmarks.kernels.KernelBenchmark;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkResult;
 import io.gptjava.benchmarks.kernels.KernelShapes;
@@ -23,7 +25,10 @@ import io.gptjava.core.Precision;
 import io.gptjava.core.reference.ReferenceBackend;
 import io.gptjava.cuda.CudaBackend;
 import io.gptjava.train.ModelFlops;
+import io.gptjava.train.config.Recompute;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -47,6 +52,22 @@ class CudaBenchmarkTest {
     assertEquals(!Boolean.getBoolean("gpt.cuda.real"), result.emulated());
     assertTrue(result.kernels().size() > 25);
     assertTrue(result.kernels().stream().allMatch(kernel -> kernel.timing().median() >= 0));
+  }
+
+  @Test
+  void aPointOfASweepSplitsTheStepByDeviceEvents() {
+    TrainBenchmark.Settings settings =
+        new TrainBenchmark.Settings(MODEL, Precision.BF16, Recompute.BLOCK, 2, 16, 1, 2, 1, 5);
+    TrainPoint point;
+    try (Backend backend = new CudaBackend(CudaEmulator.options())) {
+      point = TrainPoint.measure(backend, settings, Map.of(), "test", Optional.empty());
+    }
+    assertEquals("device events", point.method());
+    assertEquals(2, point.step().count());
+    assertTrue(point.passes() > 0 && point.update() > 0);
+    TrainSweep sweep = new TrainSweep(List.of(point), List.of());
+    assertEquals(!Boolean.getBoolean("gpt.cuda.real"), sweep.emulated());
+    assertEquals(sweep.emulated(), sweep.text().contains("these are no timings of a GPU"));
   }
 
   @ParameterizedTest
