@@ -18,12 +18,13 @@ public final class Evaluator {
   }
 
   /**
-   * A mean loss.
+   * Mean losses, in nats; NaN over no batches.
    *
-   * @param loss mean of the batches' mean losses, in nats; NaN over no batches
+   * @param loss mean of the batches' mean losses, as the source documents average them
+   * @param lossPerToken mean over all targets, to which a smaller last batch contributes less
    * @param tokens targets that counted
    */
-  public record Result(double loss, long tokens) {}
+  public record Result(double loss, double lossPerToken, long tokens) {}
 
   /**
    * Evaluates the first batches of an epoch.
@@ -34,6 +35,7 @@ public final class Evaluator {
     int batches = mostBatches == 0 ? source.batches() : Math.min(mostBatches, source.batches());
     Batch batch = new Batch(source.batchSize(), source.sequence());
     double sum = 0;
+    double weighted = 0;
     long tokens = 0;
     for (int i = 0; i < batches; i++) {
       source.read(epoch, i, batch);
@@ -41,9 +43,11 @@ public final class Evaluator {
       control.begin(new StepInputs(0, 0, 0, 0, 1, targets));
       model.load(batch);
       model.evaluate();
-      sum += control.read().loss();
+      double loss = control.read().loss();
+      sum += loss;
+      weighted += loss * targets;
       tokens += targets;
     }
-    return new Result(batches == 0 ? Double.NaN : sum / batches, tokens);
+    return new Result(sum / batches, weighted / tokens, tokens);
   }
 }

@@ -9,11 +9,10 @@ import io.gptjava.core.Backend;
 import io.gptjava.core.Failure;
 import io.gptjava.core.GptConfig;
 import io.gptjava.core.GptException;
-import io.gptjava.core.StepInputs;
 import io.gptjava.core.tokenizer.Gpt2Tokenizer;
 import io.gptjava.core.tokenizer.TextEncoder;
+import io.gptjava.train.Evaluator;
 import io.gptjava.train.config.DataConfig;
-import io.gptjava.train.data.Batch;
 import io.gptjava.train.data.BatchSource;
 import io.gptjava.train.data.Datasets;
 import io.gptjava.train.data.TokenSource;
@@ -224,39 +223,21 @@ public final class EvaluateCommand implements Callable<Integer> {
     }
   }
 
-  /** Sum of losses and number of targets. */
-  private record Total(double loss, long tokens) {
-    double mean() {
-      return loss / tokens;
-    }
+  private static Evaluator.Result evaluate(Backend backend, GptModel model, BatchSource source) {
+    return new Evaluator(model, backend.stepControl()).evaluate(source, 0, 0);
   }
 
-  private static Total evaluate(Backend backend, GptModel model, BatchSource source) {
-    Batch batch = new Batch(source.batchSize(), source.sequence());
-    Total total = new Total(0, 0);
-    for (int i = 0; i < source.batches(); i++) {
-      source.read(0, i, batch);
-      long targets = batch.targetCount();
-      backend.stepControl().begin(new StepInputs(0, 0, 0, 0, 1, targets));
-      model.load(batch);
-      model.evaluate();
-      double loss = backend.stepControl().read().loss();
-      // Weighted, since the last batch may be smaller.
-      total = new Total(total.loss + loss * targets, total.tokens + targets);
-    }
-    return total;
-  }
-
-  private void report(Total total) {
-    double perplexity = Math.exp(total.mean());
+  private void report(Evaluator.Result result) {
+    double loss = result.lossPerToken();
+    double perplexity = Math.exp(loss);
     if (json) {
       ObjectNode node = JsonNodeFactory.instance.objectNode();
-      node.put("loss", total.mean());
+      node.put("loss", loss);
       node.put("perplexity", perplexity);
-      node.put("tokens", total.tokens);
+      node.put("tokens", result.tokens());
       context.out().println(node);
     } else {
-      print("loss %.4f  perplexity %.2f  tokens %,d", total.mean(), perplexity, total.tokens);
+      print("loss %.4f  perplexity %.2f  tokens %,d", loss, perplexity, result.tokens());
     }
   }
 
