@@ -83,7 +83,7 @@ final class PeerComparisonTest {
       new PeerServer(task, ours::step)
           .serve(
               new ObjectMapper().createObjectNode().put("peer", "ours"),
-              new ByteArrayInputStream("1\n30\n".getBytes(StandardCharsets.US_ASCII)),
+              new ByteArrayInputStream("1\n150\n".getBytes(StandardCharsets.US_ASCII)),
               new PrintStream(said, true, StandardCharsets.UTF_8));
     }
     List<String> lines = said.toString(StandardCharsets.UTF_8).lines().toList();
@@ -91,8 +91,8 @@ final class PeerComparisonTest {
     JsonNode later = new ObjectMapper().readTree(lines.get(2));
     double first = new ObjectMapper().readTree(lines.get(1)).at("/losses/0").doubleValue();
     assertEquals(Math.log(61), first, 0.05);
-    assertEquals(30, later.path("ms").size());
-    assertTrue(later.at("/losses/29").doubleValue() < first - 0.05, lines.get(2));
+    assertEquals(150, later.path("ms").size());
+    assertTrue(later.at("/losses/149").doubleValue() < first - 0.05, lines.get(2));
   }
 
   @Test
