@@ -91,7 +91,9 @@ final class BenchTrainTest {
     assertEquals(12, result.at("/points/1/settings/sequence_length").asInt());
     assertEquals(2, result.path("skipped").size());
     assertEquals(
-        "batch-size 100000000, sequence-length 6", result.at("/skipped/0/name").asText(), cli.out());
+        "batch-size 100000000, sequence-length 6",
+        result.at("/skipped/0/name").asText(),
+        cli.out());
     assertTrue(result.at("/skipped/0/reason").asText().contains("memory"), cli.out());
     JsonNode fit = result.at("/fits/0");
     double line =
