@@ -225,8 +225,8 @@ final class ElementwiseOps {
     long count = from.count();
     Operands.require(to.count() == count && Conversion.supports(to.dtype()), "to", to);
     Operands.require(Conversion.supports(from.dtype()), "from", from);
-    MemorySegment source = from.segment();
-    MemorySegment target = to.segment();
+    MemorySegment source = Operands.memory("from", from);
+    MemorySegment target = Operands.memory("to", to);
     if (from.dtype() == DType.F32 && to.dtype() == DType.BF16) {
       pool.run(
           tasks(count, CHUNK),
@@ -253,7 +253,7 @@ final class ElementwiseOps {
     long count = to.count();
     MemorySegment source = Operands.floats("from", from, count);
     Operands.require(to.dtype() == DType.BF16, "to", to);
-    MemorySegment target = to.segment();
+    MemorySegment target = Operands.memory("to", to);
     pool.run(
         tasks(count, CHUNK),
         (task, worker) -> {
@@ -292,8 +292,8 @@ final class ElementwiseOps {
 
   void copy(Tensor from, Tensor to) {
     Operands.require(from.dtype() == to.dtype() && from.count() == to.count(), "to", to);
-    MemorySegment source = from.segment();
-    MemorySegment target = to.segment();
+    MemorySegment source = Operands.memory("from", from);
+    MemorySegment target = Operands.memory("to", to);
     long bytes = source.byteSize();
     pool.run(
         tasks(bytes, CHUNK_BYTES),

@@ -81,7 +81,7 @@ final class HeadOps {
     int chunk = (int) Math.min(rows, fitting);
     vocabulary = vocabularySize;
     scale = control.lossGradientScale();
-    logits = workspace.segment();
+    logits = Operands.memory("workspace", workspace);
     targets = targetsTensor.segment();
     losses = lossesTensor.segment();
     for (int from = 0; from < rows; from += chunk) {

@@ -149,7 +149,7 @@ final class NormOps {
     MemorySegment dShift = Operands.floats("dBeta", dBeta, width);
     Operands.require(
         workspace.byteSize() >= layerNormBackwardWorkspace(count, width), "workspace", workspace);
-    MemorySegment partials = workspace.segment();
+    MemorySegment partials = Operands.memory("workspace", workspace);
     long blockRows = blockRows(count);
     int blocks = blocks(count);
     begin(dropout, width);

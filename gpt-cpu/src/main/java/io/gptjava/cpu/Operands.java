@@ -37,6 +37,21 @@ final class Operands {
     }
   }
 
+  /**
+   * The memory of a tensor. Vectors go through it without a check of their own ({@link
+   * Vectors#address}), so it is made sure here that it is there.
+   *
+   * @throws IllegalStateException if it has been freed
+   */
+  static MemorySegment memory(String name, Tensor tensor) {
+    MemorySegment segment = tensor.segment();
+    require(segment.isNative(), name, tensor);
+    if (!segment.scope().isAlive()) {
+      throw new IllegalStateException(name + " has been freed: " + tensor);
+    }
+    return segment;
+  }
+
   /** The elements of a tensor of this type and of this many rows and columns. */
   static MemorySegment matrix(String name, Tensor tensor, DType dtype, long rows, long columns) {
     if (tensor.dtype() != dtype
@@ -45,7 +60,7 @@ final class Operands {
         || tensor.size(-1) != columns) {
       throw mismatch(name, tensor, dtype, rows, columns);
     }
-    return tensor.segment();
+    return memory(name, tensor);
   }
 
   /** The elements of a tensor of this type and count, whatever its shape. */
@@ -53,7 +68,7 @@ final class Operands {
     if (tensor.dtype() != dtype || tensor.count() != count) {
       throw mismatch(name, tensor, dtype, count);
     }
-    return tensor.segment();
+    return memory(name, tensor);
   }
 
   private static IllegalArgumentException mismatch(
