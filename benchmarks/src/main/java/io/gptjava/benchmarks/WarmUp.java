@@ -1,7 +1,5 @@
 package io.gptjava.benchmarks;
 
-import java.lang.management.CompilationMXBean;
-import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.DoubleSupplier;
@@ -24,18 +22,11 @@ final class WarmUp {
     List<Double> times = new ArrayList<>();
     boolean quiet = false;
     while (times.size() < most && !(quiet && Timing.stable(times))) {
-      long compiledBefore = jitMilliseconds();
+      long compiledBefore = JitTime.milliseconds();
       double ms = step.getAsDouble();
       times.add(ms);
-      quiet = jitMilliseconds() - compiledBefore <= QUIET_JIT_SHARE * ms;
+      quiet = JitTime.milliseconds() - compiledBefore <= QUIET_JIT_SHARE * ms;
     }
     return times.size();
-  }
-
-  private static long jitMilliseconds() {
-    CompilationMXBean jit = ManagementFactory.getCompilationMXBean();
-    return jit == null || !jit.isCompilationTimeMonitoringSupported()
-        ? 0
-        : jit.getTotalCompilationTime();
   }
 }

@@ -1,9 +1,8 @@
 package io.gptjava.benchmarks.kernels;
 
+import io.gptjava.benchmarks.JitTime;
 import io.gptjava.benchmarks.Timing;
 import io.gptjava.core.Backend;
-import java.lang.management.CompilationMXBean;
-import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntConsumer;
@@ -88,25 +87,17 @@ final class KernelSampler {
     double round = warmupMilliseconds / 2;
     int call = 0;
     for (int rounds = 1; rounds <= MOST_ROUNDS; rounds++) {
-      double compiled = compilation();
+      long compiled = JitTime.milliseconds();
       double warmedUp = 0;
       do {
         int index = call++ % MOST_REPETITIONS;
         warmedUp += timer.milliseconds(() -> run.accept(index));
       } while (warmedUp < round);
       if (warmupMilliseconds == 0
-          || rounds >= 2 && compilation() - compiled < COMPILING * warmedUp) {
+          || rounds >= 2 && JitTime.milliseconds() - compiled < COMPILING * warmedUp) {
         return;
       }
     }
-  }
-
-  /** Milliseconds that the JVM has compiled for, where it tells. */
-  private static double compilation() {
-    CompilationMXBean compiler = ManagementFactory.getCompilationMXBean();
-    return compiler != null && compiler.isCompilationTimeMonitoringSupported()
-        ? compiler.getTotalCompilationTime()
-        : 0;
   }
 
   /**
