@@ -1,13 +1,7 @@
 package io.gptjava.benchmarks;
 
 import io.gptjava.core.Backend;
-import io.gptjava.core.DeviceReadings;
-import io.gptjava.core.Memory;
 import io.gptjava.core.Ops;
-import io.gptjava.core.Precision;
-import io.gptjava.core.StepControl;
-import io.gptjava.core.Tensor;
-import java.lang.foreign.MemorySegment;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
@@ -15,10 +9,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.OptionalDouble;
-import java.util.OptionalLong;
-import java.util.Set;
 import java.util.function.DoubleSupplier;
 
 /**
@@ -26,8 +16,7 @@ import java.util.function.DoubleSupplier;
  * them; other steps pass straight through. It is not asynchronous, so that a step has ended before
  * the next one begins. Closing it leaves the backend beneath open.
  */
-final class ProfiledBackend implements Backend {
-  private final Backend backend;
+final class ProfiledBackend extends ForwardingBackend {
   private final Ops plain;
   private final Ops profiled;
   private final Map<String, Row> rows = new LinkedHashMap<>();
@@ -59,7 +48,7 @@ final class ProfiledBackend implements Backend {
   private record Marked(OpCall call, DoubleSupplier begin, DoubleSupplier end) {}
 
   ProfiledBackend(Backend backend) {
-    this.backend = backend;
+    super(backend);
     this.plain = backend.ops();
     this.clock = StepClock.of(backend);
     this.profiled =
@@ -111,7 +100,7 @@ final class ProfiledBackend implements Backend {
   StepTimeline end() {
     profiling = false;
     DoubleSupplier end = clock.mark();
-    backend.synchronize();
+    backend().synchronize();
     rows.values().forEach(Row::reset);
     List<StepTimeline.TimedOp> ops = new ArrayList<>();
     for (Marked op : marked) {
@@ -156,69 +145,9 @@ final class ProfiledBackend implements Backend {
   }
 
   @Override
-  public String name() {
-    return backend.name();
-  }
-
-  @Override
-  public String description() {
-    return backend.description();
-  }
-
-  @Override
-  public Set<Precision> precisions() {
-    return backend.precisions();
-  }
-
-  @Override
-  public Optional<String> caution(Precision precision) {
-    return backend.caution(precision);
-  }
-
-  @Override
-  public OptionalLong availableBytes() {
-    return backend.availableBytes();
-  }
-
-  @Override
-  public OptionalDouble datasheetFlops(Precision precision) {
-    return backend.datasheetFlops(precision);
-  }
-
-  @Override
-  public Optional<DeviceReadings> readings() {
-    return backend.readings();
-  }
-
-  @Override
-  public StepControl stepControl() {
-    return backend.stepControl();
-  }
-
-  @Override
-  public Memory allocate(String role, long bytes) {
-    return backend.allocate(role, bytes);
-  }
-
-  @Override
   public Runnable recording(Runnable ops) {
-    Runnable recorded = backend.recording(ops);
+    Runnable recorded = backend().recording(ops);
     return () -> (profiling ? ops : recorded).run();
-  }
-
-  @Override
-  public void upload(MemorySegment host, Tensor tensor) {
-    backend.upload(host, tensor);
-  }
-
-  @Override
-  public void download(Tensor tensor, MemorySegment host) {
-    backend.download(tensor, host);
-  }
-
-  @Override
-  public void synchronize() {
-    backend.synchronize();
   }
 
   @Override

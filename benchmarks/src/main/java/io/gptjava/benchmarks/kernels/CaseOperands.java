@@ -24,6 +24,7 @@ final class CaseOperands {
   private final long rotationBytes;
   private final SplittableRandom random;
   private final float[] uniform;
+  private final boolean filled;
 
   /**
    * Operands.
@@ -32,13 +33,24 @@ final class CaseOperands {
    *     same operands: some times the size of the cache
    */
   CaseOperands(Backend backend, long rotationBytes, long seed) {
-    this.backend = backend;
-    this.rotationBytes = rotationBytes;
-    random = new SplittableRandom(seed);
-    uniform = new float[CHUNK];
+    this(backend, rotationBytes, seed, new float[CHUNK], true);
     for (int i = 0; i < CHUNK; i++) {
       uniform[i] = random.nextFloat();
     }
+  }
+
+  private CaseOperands(
+      Backend backend, long rotationBytes, long seed, float[] uniform, boolean filled) {
+    this.backend = backend;
+    this.rotationBytes = rotationBytes;
+    this.uniform = uniform;
+    this.filled = filled;
+    random = new SplittableRandom(seed);
+  }
+
+  /** Operands that are allocated and not filled, to count what they take. */
+  static CaseOperands planned(PlanningBackend backend, long rotationBytes) {
+    return new CaseOperands(backend, rotationBytes, 0, new float[0], false);
   }
 
   /** As many sets of operands as it takes to rotate past the cache, when one has so many bytes. */
@@ -70,6 +82,9 @@ final class CaseOperands {
   /** Uniform values in [low, high), of type F32, BF16 or F16. */
   Tensor uniform(DType type, float low, float high, long... shape) {
     Tensor tensor = output(type, shape);
+    if (!filled) {
+      return tensor;
+    }
     int chunk = (int) Math.min(CHUNK, tensor.count());
     MemorySegment host =
         switch (type) {
@@ -115,6 +130,9 @@ final class CaseOperands {
   /** Random ids in [0, bound). */
   Tensor ids(int bound, long... shape) {
     Tensor tensor = output(DType.I32, shape);
+    if (!filled) {
+      return tensor;
+    }
     int[] ids = random.ints(tensor.count(), 0, bound).toArray();
     backend.upload(MemorySegment.ofArray(ids), tensor);
     return tensor;

@@ -46,7 +46,7 @@ record KernelPlan(List<Group> groups) {
 
   private static Group group(KernelFamilies.Family family, Backend backend, Settings settings) {
     PlanningBackend planning = new PlanningBackend(backend);
-    CaseOperands operands = new CaseOperands(planning, settings.rotationBytes(), settings.seed());
+    CaseOperands operands = CaseOperands.planned(planning, settings.rotationBytes());
     List<Op> ops =
         family.cases(planning, operands, settings.shapes()).stream()
             .filter(settings::selects)

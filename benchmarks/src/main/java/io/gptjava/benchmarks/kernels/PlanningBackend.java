@@ -1,9 +1,9 @@
 package io.gptjava.benchmarks.kernels;
 
+import io.gptjava.benchmarks.ForwardingBackend;
 import io.gptjava.core.Backend;
 import io.gptjava.core.Memory;
 import io.gptjava.core.Ops;
-import io.gptjava.core.StepControl;
 import io.gptjava.core.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.reflect.Proxy;
@@ -12,14 +12,13 @@ import java.lang.reflect.Proxy;
  * Counts what would be allocated on another backend, and does nothing: ops and uploads have no
  * effect; only questions, such as for the size of a workspace, reach the other one.
  */
-final class PlanningBackend implements Backend {
-  private final Backend backend;
+final class PlanningBackend extends ForwardingBackend {
   private final Ops ops;
   private long bytes;
 
   /** Plans for a backend, which stays the caller's to close. */
   PlanningBackend(Backend backend) {
-    this.backend = backend;
+    super(backend);
     ops =
         (Ops)
             Proxy.newProxyInstance(
@@ -50,21 +49,6 @@ final class PlanningBackend implements Backend {
   }
 
   @Override
-  public String name() {
-    return backend.name();
-  }
-
-  @Override
-  public String description() {
-    return backend.description();
-  }
-
-  @Override
-  public StepControl stepControl() {
-    return backend.stepControl();
-  }
-
-  @Override
   public void upload(MemorySegment host, Tensor tensor) {
     // Nothing is kept.
   }
@@ -72,15 +56,5 @@ final class PlanningBackend implements Backend {
   @Override
   public void download(Tensor tensor, MemorySegment host) {
     throw new UnsupportedOperationException("nothing was computed");
-  }
-
-  @Override
-  public void synchronize() {
-    // Nothing was issued.
-  }
-
-  @Override
-  public void close() {
-    // Holds nothing.
   }
 }
