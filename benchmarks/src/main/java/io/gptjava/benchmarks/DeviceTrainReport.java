@@ -65,6 +65,9 @@ public final class DeviceTrainReport {
   private static void ops(StringBuilder text, DeviceTrainResult result) {
     double whole = result.timeline().milliseconds();
     text.append('\n').append(OpTable.text(result.ops(), whole));
+    if (Emulator.runs(result.environment().backend())) {
+      line(text, Emulator.CAUTION);
+    }
     line(
         text,
         "step by %s %.3f ms; the graph that training replays has no gaps between ops",

@@ -98,7 +98,8 @@ public record StepTimeline(String method, double milliseconds, List<TimedOp> ops
   public ObjectNode chromeTrace(String title, Environment environment) {
     ObjectNode root = new ObjectMapper().createObjectNode();
     ArrayNode events = root.putArray("traceEvents");
-    name(events, "process_name", 0, title);
+    boolean emulated = Emulator.runs(environment.backend());
+    name(events, "process_name", 0, emulated ? title + ", " + Emulator.CAUTION : title);
     name(events, "thread_name", PHASES, "phases");
     name(events, "thread_name", OPS, "ops, by " + method);
     for (Span span : phases()) {

@@ -34,8 +34,7 @@ public record TrainSweep(List<TrainPoint> points, List<Skipped> skipped) {
 
   /** Whether this ran on the host emulator, so that its times mean nothing. */
   public boolean emulated() {
-    return points.stream()
-        .anyMatch(p -> p.environment().backend().toLowerCase(Locale.ROOT).contains("emulator"));
+    return points.stream().anyMatch(p -> Emulator.runs(p.environment().backend()));
   }
 
   /** A fit for each set of points that differ in batch and length alone; at least two points. */
@@ -85,7 +84,7 @@ public record TrainSweep(List<TrainPoint> points, List<Skipped> skipped) {
         environment.version(),
         environment.commit().map(commit -> " (" + commit + ")").orElse(""));
     if (emulated()) {
-      line(text, "on the host emulator: these are no timings of a GPU");
+      line(text, Emulator.CAUTION);
     }
     line(text, "");
     line(

@@ -81,7 +81,8 @@ public final class TrainingProfiler implements TrainingListener, AutoCloseable {
             "step by %s %.3f ms, median of %d%n",
             backend.timeline().method(),
             median,
-            milliseconds.size());
+            milliseconds.size())
+        + (Emulator.runs(backend.description()) ? Emulator.CAUTION + "\n" : "");
   }
 
   @Override

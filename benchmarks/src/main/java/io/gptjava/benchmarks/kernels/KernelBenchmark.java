@@ -1,5 +1,6 @@
 package io.gptjava.benchmarks.kernels;
 
+import io.gptjava.benchmarks.Emulator;
 import io.gptjava.core.Backend;
 import io.gptjava.core.DType;
 import io.gptjava.core.Failure;
@@ -25,9 +26,6 @@ import java.util.stream.Stream;
  * the ops.
  */
 public final class KernelBenchmark {
-  /** How the description of the CUDA backend on the host emulator gives itself away. */
-  private static final Pattern EMULATOR = Pattern.compile("emulator", Pattern.CASE_INSENSITIVE);
-
   private static final double GIB = 1L << 30;
   private static final String CPU = "cpu";
 
@@ -197,7 +195,7 @@ public final class KernelBenchmark {
         settings,
         Environment.current(version, commit, benchmark.description),
         benchmark.method,
-        EMULATOR.matcher(benchmark.description).find(),
+        Emulator.runs(benchmark.description),
         benchmark.ceilings,
         benchmark.kernels,
         benchmark.skipped);

@@ -1,5 +1,6 @@
 package io.gptjava.benchmarks.kernels;
 
+import io.gptjava.benchmarks.Emulator;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkResult.Ceilings;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkResult.KernelTime;
 import io.gptjava.benchmarks.kernels.KernelBenchmarkResult.Skipped;
@@ -84,7 +85,7 @@ public final class KernelText {
             : result.method() + ", medians of " + result.settings().processes() + " processes");
     line("%s; gpt-java %s", result.environment().backend(), result.environment().version());
     if (result.emulated()) {
-      line("on the host emulator: these are no timings of a GPU");
+      line(Emulator.CAUTION);
     }
     line(
         "ceilings: copy %.0f GB/s read and written, product of %d: %.4g TFLOP/s",
