@@ -101,12 +101,12 @@ public final class BenchKernelsCommand implements Callable<Integer> {
                     new KernelSweep.Point(
                         point.opener(), point.settings().withProcesses(regression.processes())))
             .toList();
-    boolean device;
-    try (Backend backend = points.getFirst().opener().get()) {
-      device = DeviceTrainBenchmark.suits(backend);
-    }
     KernelSweep sweep =
-        KernelSweep.run(points, selection.limit(device), this::run, context.err()::println);
+        KernelSweep.run(
+            points,
+            selection.limit(() -> onDevice(points.getFirst())),
+            this::run,
+            context.err()::println);
     List<KernelComparison> comparisons =
         regression.compare(
             before, sweep.results(), (result, ops) -> run(again(points, result, ops)));
@@ -119,6 +119,12 @@ public final class BenchKernelsCommand implements Callable<Integer> {
     return comparisons.stream().anyMatch(KernelComparison::regression)
         ? Failure.REGRESSION.exitCode()
         : 0;
+  }
+
+  private static boolean onDevice(KernelSweep.Point point) {
+    try (Backend backend = point.opener().get()) {
+      return DeviceTrainBenchmark.suits(backend);
+    }
   }
 
   private KernelBenchmarkResult run(KernelSweep.Point point) {

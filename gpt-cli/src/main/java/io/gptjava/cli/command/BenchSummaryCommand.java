@@ -2,9 +2,6 @@ package io.gptjava.cli.command;
 
 import io.gptjava.benchmarks.results.ResultsSummary;
 import io.gptjava.cli.CliContext;
-import io.gptjava.train.run.DurableFiles;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -40,11 +37,7 @@ public final class BenchSummaryCommand implements Callable<Integer> {
   public Integer call() {
     String page = ResultsSummary.of(folder);
     Path file = folder.resolve(ResultsSummary.PAGE);
-    try {
-      DurableFiles.replace(file, page.getBytes(StandardCharsets.UTF_8));
-    } catch (IOException e) {
-      throw DurableFiles.cannotWrite(file, "make the folder writable", e);
-    }
+    OutputFile.write(file, page);
     context.out().println(file);
     return 0;
   }

@@ -18,11 +18,7 @@ import io.gptjava.cli.run.RunMemory;
 import io.gptjava.core.Backend;
 import io.gptjava.train.config.TrainConfig;
 import io.gptjava.train.run.BuildCommit;
-import io.gptjava.train.run.DurableFiles;
 import io.gptjava.train.run.Environment;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -127,9 +123,8 @@ public final class BenchTrainCommand implements Callable<Integer> {
   public Integer call() {
     ResolvedSettings settings = SETTINGS.resolve(spec, context);
     TrainConfig config = TrainConfigs.from(settings, Models::config);
-    if (trace != null && !Files.isDirectory(trace.toAbsolutePath().getParent())) {
-      throw Usage.error(
-          "--trace %s: its folder does not exist; name a file in one that does", trace);
+    if (trace != null) {
+      OutputFile.check("--trace", trace);
     }
     if (!sweeps.isEmpty()) {
       sweep(settings);
@@ -195,13 +190,7 @@ public final class BenchTrainCommand implements Callable<Integer> {
                 settings.batch(),
                 settings.sequence(),
                 settings.precision().name().toLowerCase(Locale.ROOT));
-    byte[] bytes =
-        timeline.chromeTrace(title, environment).toString().getBytes(StandardCharsets.UTF_8);
-    try {
-      DurableFiles.replace(trace, bytes);
-    } catch (IOException e) {
-      throw DurableFiles.cannotWrite(trace, "choose another place for the timeline", e);
-    }
+    OutputFile.write(trace, timeline.chromeTrace(title, environment).toString());
     context.err().println("wrote " + trace);
   }
 

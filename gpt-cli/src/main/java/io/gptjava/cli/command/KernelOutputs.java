@@ -4,10 +4,6 @@ import io.gptjava.benchmarks.kernels.KernelBenchmarkResult;
 import io.gptjava.benchmarks.kernels.KernelCsv;
 import io.gptjava.benchmarks.kernels.KernelRoofline;
 import io.gptjava.train.plot.RooflinePlot;
-import io.gptjava.train.run.DurableFiles;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -37,19 +33,10 @@ final class KernelOutputs {
   void check() {
     if (plot != null) {
       RooflinePlot.check(plot);
-      checkFolder("--plot", plot);
+      OutputFile.check("--plot", plot);
     }
     if (csv != null) {
-      checkFolder("--csv", csv);
-    }
-  }
-
-  private static void checkFolder(String flag, Path file) {
-    Path folder = file.toAbsolutePath().getParent();
-    if (Files.isDirectory(file) || folder == null || !Files.isDirectory(folder)) {
-      throw Usage.error(
-          "%s %s: %s; name a file in a folder that exists",
-          flag, file, Files.isDirectory(file) ? "it is a folder" : "its folder does not exist");
+      OutputFile.check("--csv", csv);
     }
   }
 
@@ -57,11 +44,7 @@ final class KernelOutputs {
   List<Path> write(List<KernelBenchmarkResult> results) {
     List<Path> written = new ArrayList<>();
     if (csv != null) {
-      try {
-        DurableFiles.replace(csv, KernelCsv.of(results).getBytes(StandardCharsets.UTF_8));
-      } catch (IOException e) {
-        throw DurableFiles.cannotWrite(csv, "choose another place for the figures", e);
-      }
+      OutputFile.write(csv, KernelCsv.of(results));
       written.add(csv);
     }
     for (KernelBenchmarkResult result : results) {

@@ -75,15 +75,7 @@ final class KernelProcesses {
 
   /** The arguments of one process: those of this one, at one shape and precision. */
   static List<String> command(List<String> arguments, KernelBenchmark.Settings settings) {
-    List<String> words = new ArrayList<>();
-    boolean value = false;
-    for (String word : arguments) {
-      String name = word.contains("=") ? word.substring(0, word.indexOf('=')) : word;
-      if (!value && !WITH_VALUE.contains(name) && !WITHOUT_VALUE.contains(word)) {
-        words.add(word);
-      }
-      value = !value && WITH_VALUE.contains(word);
-    }
+    List<String> words = Words.without(arguments, WITH_VALUE, WITHOUT_VALUE);
     KernelShapes shapes = settings.shapes();
     GptConfig model = shapes.model();
     words.add("--json");

@@ -15,6 +15,7 @@ import io.gptjava.train.config.TrainConfig;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
+import java.util.function.BooleanSupplier;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import java.util.stream.Stream;
@@ -94,11 +95,17 @@ final class KernelSelection {
     return points;
   }
 
-  /** Seconds that all may take. */
-  OptionalDouble limit(boolean device) {
+  /**
+   * Seconds that all may take.
+   *
+   * @param device whether it is a device that computes; asked where that decides
+   */
+  OptionalDouble limit(BooleanSupplier device) {
     return minutes != null
         ? OptionalDouble.of(minutes * MINUTE)
-        : sweep && !device ? OptionalDouble.of(CPU_MINUTES * MINUTE) : OptionalDouble.empty();
+        : sweep && !device.getAsBoolean()
+            ? OptionalDouble.of(CPU_MINUTES * MINUTE)
+            : OptionalDouble.empty();
   }
 
   private List<KernelSweep.Point> points(

@@ -20,13 +20,8 @@ final class RecordedCommand {
   /** The words of a command line put together. */
   static String of(List<String> words) {
     StringJoiner text = new StringJoiner(" ", "gpt ", "");
-    boolean value = false;
-    for (String word : words) {
-      String name = word.contains("=") ? word.substring(0, word.indexOf('=')) : word;
-      if (!value && !FILES.contains(name) && !word.equals("--json")) {
-        text.add(word.matches("[\\w./,:=+@%^-]+") ? word : "'" + word.replace("'", "'\\''") + "'");
-      }
-      value = !value && FILES.contains(word);
+    for (String word : Words.without(words, FILES, Set.of("--json"))) {
+      text.add(word.matches("[\\w./,:=+@%^-]+") ? word : "'" + word.replace("'", "'\\''") + "'");
     }
     return text.toString();
   }
